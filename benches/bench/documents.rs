@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chrono::Utc;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 use statuswatch::fake::platform::Platform;
 use statuswatch::fake::{Opening, Posted, State};
 
@@ -22,7 +22,9 @@ pub(crate) fn grown(platform: &dyn Platform, path: &str, bytes: usize) -> State 
         state.window = Some(100_000);
         for n in 0..incidents {
             let posted = open(&mut state, n);
-            for status in [Status::Identified, Status::Monitoring, Status::Resolved] {
+            for status in
+                [IncidentStatus::Identified, IncidentStatus::Monitoring, IncidentStatus::Resolved]
+            {
                 state.update(Utc::now(), posted.incident, status, TEXT);
             }
         }
@@ -95,9 +97,12 @@ impl Story {
         while self.reported.len() <= number {
             let n = self.reported.len();
             let step = (n - 1) % 4;
-            let status =
-                [Status::Investigating, Status::Identified, Status::Monitoring, Status::Resolved]
-                    [step];
+            let status = [
+                IncidentStatus::Investigating,
+                IncidentStatus::Identified,
+                IncidentStatus::Monitoring,
+                IncidentStatus::Resolved,
+            ][step];
             match self.incident {
                 Some(posted) if step > 0 => {
                     self.state.update(Utc::now(), posted.incident, status, TEXT);

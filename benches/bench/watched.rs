@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statuswatch::config::{Filter, Provider, Settings};
-use statuswatch::event::{Impact, Kind, Status, StatusEvent, Time};
+use statuswatch::event::{Impact, IncidentStatus, Kind, StatusEvent, Time};
 use statuswatch::sink::StoredEvent;
 use statuswatch::snapshot::{Incident, Page, Snapshot, Update, UpdateId};
 
@@ -27,13 +27,13 @@ pub(crate) fn provider(id: String, url: &str) -> Arc<Provider> {
 /// Returns a page with one open incident that has `updates` updates.
 pub(crate) fn snapshot(updates: usize, now: Time) -> Snapshot {
     let mut incident = Incident::new(Kind::Incident, "incident-1", "Elevated error rates");
-    incident.status = Status::Investigating;
+    incident.status = IncidentStatus::Investigating;
     incident.impact = Impact::Minor;
     incident.updates = (0..updates)
         .map(|n| Update {
             id: UpdateId::Native(format!("update-{n}")),
-            status: Status::Investigating,
-            stated: Status::Investigating,
+            status: IncidentStatus::Investigating,
+            stated: IncidentStatus::Investigating,
             published_at: Some(now + chrono::Duration::milliseconds(n as i64)),
             edited_at: None,
             text: format!("{TEXT} Part {n}."),
@@ -55,7 +55,7 @@ pub(crate) fn event(seq: u64, provider: &str, at: Time) -> StoredEvent {
         update_id: Some(format!("update-{seq}")),
         revision: 1,
         title: "Elevated error rates".to_owned(),
-        status: Status::Investigating,
+        status: IncidentStatus::Investigating.into(),
         previous_status: None,
         impact: Impact::Minor,
         previous_impact: None,

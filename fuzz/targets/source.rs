@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use statuswatch::document::Document;
-use statuswatch::event::{Impact, Kind, Status};
+use statuswatch::event::{Impact, IncidentStatus, Kind};
 use statuswatch::source::{JsonMap, Word};
 use statuswatch::source::{Documents, PriorItems, Limits, Source, by_name};
 use url::Url;
@@ -46,8 +46,8 @@ static DESCRIPTION: LazyLock<Arc<JsonMap>> = LazyLock::new(|| {
         impact: pointer("impact"),
         absent_is_over: true,
         words: vec![
-            ("resolved".to_owned(), Word::Status(Status::Resolved)),
-            ("investigating".to_owned(), Word::Status(Status::Investigating)),
+            ("resolved".to_owned(), Word::Status(IncidentStatus::Resolved)),
+            ("investigating".to_owned(), Word::Status(IncidentStatus::Investigating)),
             ("major".to_owned(), Word::Impact(Impact::Major)),
         ],
     })

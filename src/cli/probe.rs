@@ -77,7 +77,7 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<Exit> {
             kind: item.kind,
             id: &item.id,
             title: &item.title,
-            status: item.status,
+            status: item.status.into(),
             impact: item.impact,
         })
         .collect();

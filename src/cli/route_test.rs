@@ -15,7 +15,8 @@ use crate::config::{Config, nearest};
 use crate::dispatch::Setup;
 use crate::dispatch::simulate::{Foreseen, foresee, foresee_notice};
 use crate::event::{
-    Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, format_time,
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, ProviderStatus, StatusEvent, Time,
+    format_time,
 };
 use crate::ledger::outbox::Hold;
 use crate::ledger::{LedgerError, OutboxCopy, Reader};
@@ -90,11 +91,11 @@ fn notice(setup: &Setup, channel: &str, args: &RouteTestArgs) -> anyhow::Result<
 
 fn event(args: &RouteTestArgs, provider: &str, config: &Config, now: Time) -> StatusEvent {
     let status = args.status.unwrap_or(match args.kind {
-        Kind::Incident => Status::Investigating,
-        Kind::Maintenance => Status::Scheduled,
-        Kind::Component => Status::MajorOutage,
-        Kind::Provider if provider == OURSELVES => Status::Offline,
-        Kind::Provider => Status::Unreachable,
+        Kind::Incident => IncidentStatus::Investigating.into(),
+        Kind::Maintenance => IncidentStatus::Scheduled.into(),
+        Kind::Component => ComponentStatus::MajorOutage.into(),
+        Kind::Provider if provider == OURSELVES => ProviderStatus::Offline.into(),
+        Kind::Provider => ProviderStatus::Unreachable.into(),
     });
     let impact = args.impact.unwrap_or(match args.kind {
         Kind::Incident | Kind::Component => Impact::Major,

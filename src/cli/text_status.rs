@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::output::Paint;
 use super::table::{Cell, Table, one_line};
-use crate::event::{ComponentStatus, Kind, Status, Time, parse_time};
+use crate::event::{ComponentStatus, IncidentStatus, Kind, Status, Time, parse_time};
 use crate::ledger::{OpenItem, ProviderRow, SinkRow};
 use crate::poller::host_load::shown;
 use crate::view::status::{
@@ -147,7 +147,7 @@ fn is_fine(provider: &ProviderView) -> bool {
 
 /// A maintenance that has not begun.
 fn is_only_announced(item: &OpenView) -> bool {
-    item.status == Status::Scheduled.as_str()
+    item.status == IncidentStatus::Scheduled.as_str()
 }
 
 fn title(item: &OpenView) -> String {
@@ -305,7 +305,7 @@ mod tests {
                 ..row("other", Some(Impact::None), Some("2026-02-23T10:00:00Z"))
             },
         ];
-        let open = [incident("acme", Status::Investigating, Impact::Minor)];
+        let open = [incident("acme", IncidentStatus::Investigating, Impact::Minor)];
         let sinks = [SinkRow {
             id: "event_log".to_owned(),
             seq: 7,
@@ -344,7 +344,7 @@ mod tests {
             row("broken", Some(Impact::Critical), fresh),
             fine("other"),
         ];
-        let announced = incident("other", Status::Scheduled, Impact::Maintenance);
+        let announced = incident("other", IncidentStatus::Scheduled, Impact::Maintenance);
         let render = |rows: &[ProviderRow]| {
             render(rows, std::slice::from_ref(&announced), &[], now(), false, Shown::NotFine)
         };
@@ -367,13 +367,13 @@ mod tests {
         let fresh = Some("2026-02-23T11:59:00Z");
         let rows = [row("acme", None, fresh), row("other", Some(Impact::None), fresh)];
         let open = [
-            incident("acme", Status::Monitoring, Impact::Minor),
+            incident("acme", IncidentStatus::Monitoring, Impact::Minor),
             OpenItem {
                 kind: Kind::Maintenance,
-                ..incident("acme", Status::InProgress, Impact::Maintenance)
+                ..incident("acme", IncidentStatus::InProgress, Impact::Maintenance)
             },
-            incident("other", Status::Investigating, Impact::Critical),
-            incident("other", Status::Scheduled, Impact::Maintenance),
+            incident("other", IncidentStatus::Investigating, Impact::Critical),
+            incident("other", IncidentStatus::Scheduled, Impact::Maintenance),
         ];
         insta::assert_snapshot!(present(&rows, &open, now()), @"
         Open now, worst first:

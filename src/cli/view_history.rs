@@ -60,7 +60,7 @@ fn paint(event: &StatusEvent) -> Paint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Status, parse_time};
+    use crate::event::{IncidentStatus, parse_time};
 
     fn event() -> StatusEvent {
         StatusEvent {
@@ -74,7 +74,7 @@ mod tests {
             update_id: Some("u1".to_owned()),
             revision: 1,
             title: "Slow answers".to_owned(),
-            status: Status::Resolved,
+            status: IncidentStatus::Resolved.into(),
             previous_status: None,
             impact: Impact::Minor,
             previous_impact: None,
@@ -96,7 +96,7 @@ mod tests {
             seq: 8,
             revision: 2,
             title: "x".repeat(100),
-            status: Status::Investigating,
+            status: IncidentStatus::Investigating.into(),
             ..event()
         };
         insta::assert_snapshot!(render(&[event(), edited], false), @"

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use super::document::{Node, Value};
 use super::keys;
 use super::reader::{DiagnosticBuilder, Reader, Section, nearest, short};
-use crate::event::{Impact, Status};
+use crate::event::{Impact, IncidentStatus};
 use crate::source::{JsonMap, Word};
 
 /// Words for where an incident stands; states of components and providers are none.
-const STATUSES: &[Status] = &[
-    Status::Investigating,
-    Status::Identified,
-    Status::Monitoring,
-    Status::Resolved,
-    Status::Postmortem,
-    Status::Update,
-    Status::Scheduled,
-    Status::InProgress,
-    Status::Verifying,
-    Status::Completed,
+const STATUSES: &[IncidentStatus] = &[
+    IncidentStatus::Investigating,
+    IncidentStatus::Identified,
+    IncidentStatus::Monitoring,
+    IncidentStatus::Resolved,
+    IncidentStatus::Postmortem,
+    IncidentStatus::Update,
+    IncidentStatus::Scheduled,
+    IncidentStatus::InProgress,
+    IncidentStatus::Verifying,
+    IncidentStatus::Completed,
 ];
 /// Words for how bad it is; "unknown" is what every other word means.
 const IMPACTS: &[Impact] =

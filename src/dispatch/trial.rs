@@ -12,7 +12,7 @@ use statuswatch_notify::{
 use super::attempt::TIMEOUT;
 use crate::clock;
 use crate::config::ChannelConfig;
-use crate::event::{Impact, Kind, Status, StatusEvent, Time};
+use crate::event::{Impact, IncidentStatus, Kind, Status, StatusEvent, Time};
 use crate::text::one_line;
 use crate::transport::Transport;
 
@@ -101,10 +101,13 @@ pub async fn send(
     event: Option<&StatusEvent>,
     now: Time,
 ) -> Trial {
-    let mut events =
-        vec![event.cloned().unwrap_or_else(|| test_event(&config.id, Status::Investigating, now))];
+    let mut events = vec![
+        event
+            .cloned()
+            .unwrap_or_else(|| test_event(&config.id, IncidentStatus::Investigating.into(), now)),
+    ];
     if event.is_none() && config.policy.audience == Audience::Pager {
-        events.push(test_event(&config.id, Status::Resolved, now));
+        events.push(test_event(&config.id, IncidentStatus::Resolved.into(), now));
     }
     let mut trial = Trial { exchanges: Vec::new(), template_errors: Vec::new() };
     for event in events {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::question::{Facts, Gate, Verdict};
 use crate::config::render_duration;
-use crate::event::{Component, Impact, Kind, Status, Time};
+use crate::event::{Component, Impact, IncidentStatus, Kind, Time};
 use crate::ledger::{OpenItem, ProviderRow};
 use crate::text::one_line;
 
@@ -160,7 +160,7 @@ fn doubted(reason: String, row: &ProviderRow) -> String {
 
 /// A maintenance that is only announced changes nothing yet.
 fn has_begun(item: &OpenItem) -> bool {
-    item.status != Status::Scheduled.as_str()
+    item.status != IncidentStatus::Scheduled.as_str()
 }
 
 /// Whether an item may affect one of the components. One that names no components may affect all.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time, parse_time};
+use crate::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind, Time, parse_time};
 use crate::ledger::{OpenItem, OwnNetwork, ProviderRow};
 use crate::snapshot::{UnreadTimes, component};
 
@@ -47,9 +47,14 @@ fn row(id: &str, name: &str, impact: Impact) -> ProviderRow {
     }
 }
 
-fn item(provider: &str, impact: Impact, status: Status, components: Vec<Component>) -> OpenItem {
+fn item(
+    provider: &str,
+    impact: Impact,
+    status: IncidentStatus,
+    components: Vec<Component>,
+) -> OpenItem {
     let kind = match status {
-        Status::Scheduled | Status::InProgress => Kind::Maintenance,
+        IncidentStatus::Scheduled | IncidentStatus::InProgress => Kind::Maintenance,
         _ => Kind::Incident,
     };
     OpenItem {
@@ -178,30 +183,30 @@ fn incidents_decide_for_what_they_affect() {
     let degraded = "pass: below major: Git Operations: degraded performance";
     let fine = "pass: operational";
     assert_eq!(
-        with(Impact::Major, Status::Identified, std::slice::from_ref(&actions)),
+        with(Impact::Major, IncidentStatus::Identified, std::slice::from_ref(&actions)),
         [major, major, fine, fine]
     );
     // Nobody says which components it affects.
-    assert_eq!(with(Impact::Major, Status::Identified, &[]), [major, major, major, fine]);
+    assert_eq!(with(Impact::Major, IncidentStatus::Identified, &[]), [major, major, major, fine]);
     let unknown =
         "unknown: incident \"Runs are delayed\", identified, since 41m, of unknown impact";
     assert_eq!(
-        with(Impact::Unknown, Status::Identified, std::slice::from_ref(&actions)),
+        with(Impact::Unknown, IncidentStatus::Identified, std::slice::from_ref(&actions)),
         [unknown, unknown, fine, fine]
     );
     let minor = "pass: below major: minor incident \"Runs are delayed\", investigating, since 41m";
     assert_eq!(
-        with(Impact::Minor, Status::Investigating, std::slice::from_ref(&actions)),
+        with(Impact::Minor, IncidentStatus::Investigating, std::slice::from_ref(&actions)),
         [minor, minor, fine, fine]
     );
     // One that is only announced changes nothing.
     assert_eq!(
-        with(Impact::Critical, Status::Scheduled, std::slice::from_ref(&actions)),
+        with(Impact::Critical, IncidentStatus::Scheduled, std::slice::from_ref(&actions)),
         [degraded, fine, fine, fine]
     );
     let maintenance = "pass: below major: maintenance \"Runs are delayed\", in progress, since 41m";
     assert_eq!(
-        with(Impact::Maintenance, Status::InProgress, std::slice::from_ref(&actions))[1],
+        with(Impact::Maintenance, IncidentStatus::InProgress, std::slice::from_ref(&actions))[1],
         maintenance
     );
 }
@@ -344,7 +349,7 @@ fn a_hold_comes_before_an_unknown_and_unknown_counts_as_asked() {
 fn the_answer_as_json() {
     let mut question = Question::new();
     let actions = listed("Actions", None, ComponentStatus::Operational);
-    question.open = vec![item("github", Impact::Major, Status::Identified, vec![actions])];
+    question.open = vec![item("github", Impact::Major, IncidentStatus::Identified, vec![actions])];
     question.gate.max_age = Some(Duration::from_mins(5));
     let answer = question.answer("github#actions").unwrap();
     let text = serde_json::to_string_pretty(&answer).unwrap();

@@ -8,7 +8,7 @@ use super::filter::suppressed_by;
 use super::known::Open;
 use super::messages::Record;
 use super::reconcile::ItemState;
-use crate::event::{Draft, Fingerprint, IncidentKey, Kind, Status, UpdateKey, event_id};
+use crate::event::{Draft, Fingerprint, IncidentKey, IncidentStatus, Kind, UpdateKey, event_id};
 use crate::snapshot::{Incident, Listing, Snapshot};
 
 /// Processes open items that are not listed, and removes the ones that are absent for good from
@@ -38,9 +38,9 @@ pub(super) fn missing_items(
             snapshot.coverage.incidents
         };
         let end = match listing {
-            Listing::Recent if within_window(&item, snapshot) => Some(Status::Withdrawn),
-            Listing::Whole if kind == Kind::Maintenance => Some(Status::Completed),
-            Listing::Whole => Some(Status::Resolved),
+            Listing::Recent if within_window(&item, snapshot) => Some(IncidentStatus::Withdrawn),
+            Listing::Whole if kind == Kind::Maintenance => Some(IncidentStatus::Completed),
+            Listing::Whole => Some(IncidentStatus::Resolved),
             Listing::Recent | Listing::Open | Listing::Unknown => None,
         };
         // An end is reported only once.
@@ -50,7 +50,12 @@ pub(super) fn missing_items(
         }
         // Whether it was removed or only left the list, it is no longer open, even if no event
         // reports its end.
-        book.put(Change::Missing { key, documents: missing, open: false, emitted: end })?;
+        book.put(Change::Missing {
+            key,
+            documents: missing,
+            open: false,
+            emitted: end.map(Into::into),
+        })?;
         gone.insert(key);
     }
     open.retain(|open| !gone.contains(&open.key));
@@ -75,7 +80,7 @@ fn emit_end(
     message: &Record,
     key: IncidentKey,
     item: &ItemState,
-    status: Status,
+    status: IncidentStatus,
 ) -> Result<bool> {
     let update = UpdateKey::change(key, status.as_str(), &[&item.changes.to_string()]);
     let id = event_id(update, item.kind, Fingerprint::new(status, ""));

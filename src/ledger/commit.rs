@@ -20,7 +20,7 @@ use super::rematch::{self, Listed, Rematch};
 use super::staleness;
 use super::vanished;
 use super::windows;
-use crate::event::{Kind, Status, Time};
+use crate::event::{IncidentStatus, Kind, Time};
 use crate::snapshot::Listing;
 use crate::source::PriorItems;
 
@@ -193,9 +193,11 @@ fn recorded(poll: &Poll<'_>, verdict: Verdict, open: Vec<Open>, version: Option<
 }
 
 /// Whether an open item raises its provider's poll frequency.
-pub(super) fn keeps_active(kind: Kind, status: Status) -> bool {
+pub(super) fn keeps_active(kind: Kind, status: IncidentStatus) -> bool {
     match kind {
-        Kind::Maintenance => matches!(status, Status::InProgress | Status::Verifying),
+        Kind::Maintenance => {
+            matches!(status, IncidentStatus::InProgress | IncidentStatus::Verifying)
+        }
         _ => true,
     }
 }

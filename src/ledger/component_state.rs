@@ -167,7 +167,7 @@ mod tests {
         let mut known = Components::new();
         known.insert(
             "shown".to_owned(),
-            ComponentState::new(&shown, Some(Status::Operational), 3, at(0)),
+            ComponentState::new(&shown, Some(ComponentStatus::Operational.into()), 3, at(0)),
         );
         for n in 1..=UNLISTED + 2 {
             known.insert(format!("gone-{n}"), ComponentState::new(&shown, None, 0, at(n as i64)));
@@ -182,7 +182,12 @@ mod tests {
         let shown = known.remove("shown").unwrap();
         assert_eq!(
             (shown.id.as_deref(), shown.emitted, shown.changes, shown.status),
-            (Some("shown"), Some(Status::Operational), 3, ComponentStatus::Operational)
+            (
+                Some("shown"),
+                Some(ComponentStatus::Operational.into()),
+                3,
+                ComponentStatus::Operational
+            )
         );
     }
 }

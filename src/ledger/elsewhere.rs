@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::book::Book;
 use super::error::Result;
 use super::reconcile::{self, ItemState, SeenVersion};
-use crate::event::{Fingerprint, IncidentKey, Status, Time};
+use crate::event::{Fingerprint, IncidentKey, IncidentStatus, Time};
 use crate::snapshot::Incident;
 
 /// Some platforms give times in whole minutes: smaller differences are ignored.
@@ -140,7 +140,8 @@ impl Elsewhere {
             known.scheduled_until = incident.scheduled_until;
             known.newest_at = None;
             known.latest = None;
-            let begun = |status: Status| status != Status::Scheduled && !status.is_over();
+            let begun =
+                |status: IncidentStatus| status != IncidentStatus::Scheduled && !status.is_over();
             if known.status.is_over() == incident.status.is_over()
                 && begun(known.status) == begun(incident.status)
             {

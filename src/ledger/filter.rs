@@ -2,7 +2,7 @@
 //! names the reason.
 
 use crate::config::{Filter, MaintenanceFilter};
-use crate::event::{Draft, Impact, Kind, Status};
+use crate::event::{Draft, Impact, IncidentStatus, Kind};
 
 /// Returns the filter that suppresses the event; `None` if it is emitted.
 ///
@@ -23,8 +23,8 @@ pub fn suppressed_by(filter: &Filter, draft: &Draft, emitted_before: bool) -> Op
             MaintenanceFilter::On => {}
             MaintenanceFilter::Off => return Some("maintenance"),
             MaintenanceFilter::StartsOnly => {
-                return (draft.status != Status::InProgress
-                    || draft.previous_status == Some(Status::InProgress))
+                return (draft.status != IncidentStatus::InProgress
+                    || draft.previous_status == Some(IncidentStatus::InProgress.into()))
                 .then_some("maintenance");
             }
         }

@@ -1,6 +1,6 @@
 //! What is known of a provider and its items while a result is judged.
 
-use crate::event::{IncidentKey, Kind, Status, Time};
+use crate::event::{IncidentKey, IncidentStatus, Kind, Time};
 
 /// A run of rejected responses. It is part of the provider's row in the database, so that it
 /// survives restarts and spans single runs; an accepted response ends it.
@@ -94,7 +94,7 @@ pub(super) struct Open {
     /// The native id.
     pub(super) native_id: String,
     /// As last seen.
-    pub(super) status: Status,
+    pub(super) status: IncidentStatus,
     /// Start and end of a maintenance.
     pub(super) window: (Option<Time>, Option<Time>),
 }

@@ -8,7 +8,7 @@ use super::error::Result;
 use super::network::Transition;
 use super::numbering::{NewEvent, OURSELVES, Subject};
 use crate::event::{
-    Draft, Fingerprint, IncidentKey, Kind, Status, StatusEvent, Time, UpdateKey, event_id,
+    Draft, Fingerprint, IncidentKey, Kind, ProviderStatus, StatusEvent, Time, UpdateKey, event_id,
     format_time,
 };
 
@@ -34,7 +34,7 @@ impl OwnNetwork {
             .and_then(|id| id.rsplit_once('-'))
             .and_then(|(_, count)| count.parse().ok())
             .unwrap_or(0);
-        let offline = event.status == Status::Offline;
+        let offline = event.status == ProviderStatus::Offline;
         Self {
             offline_since: event.started_at.filter(|_| offline),
             seen: event.message.clone().filter(|_| offline),
@@ -130,7 +130,7 @@ pub(super) fn record(book: &mut dyn Book, change: &NetworkChange) -> Result<()> 
         }
     };
     book.put(Change::Network(&own))?;
-    let status = if change.is_offline() { Status::Offline } else { Status::Online };
+    let status = if change.is_offline() { ProviderStatus::Offline } else { ProviderStatus::Online };
     // The counter distinguishes it from any event of this database, the time from any event of a
     // lost database.
     let (count, time) = (own.outages.to_string(), began.timestamp_millis().to_string());
@@ -141,12 +141,12 @@ pub(super) fn record(book: &mut dyn Book, change: &NetworkChange) -> Result<()> 
     );
     let id = event_id(update, Kind::Provider, Fingerprint::new(status, "network"));
     let previous = match status {
-        Status::Online => Some(Status::Offline),
-        _ => (own.outages > 1).then_some(Status::Online),
+        ProviderStatus::Online => Some(ProviderStatus::Offline),
+        _ => (own.outages > 1).then_some(ProviderStatus::Online),
     };
     let draft = Draft {
         update_id: Some(format!("{status}-{}", own.outages)),
-        previous_status: previous,
+        previous_status: previous.map(Into::into),
         previous_impact: previous.map(|_| crate::event::Impact::Unknown),
         message: Some(message),
         started_at: Some(began),
@@ -245,9 +245,17 @@ mod tests {
         assert_eq!(
             short,
             [
-                (Status::Offline, None, Some("offline-1")),
-                (Status::Online, Some(Status::Offline), Some("online-1")),
-                (Status::Offline, Some(Status::Online), Some("offline-2")),
+                (ProviderStatus::Offline.into(), None, Some("offline-1")),
+                (
+                    ProviderStatus::Online.into(),
+                    Some(ProviderStatus::Offline.into()),
+                    Some("online-1")
+                ),
+                (
+                    ProviderStatus::Offline.into(),
+                    Some(ProviderStatus::Online.into()),
+                    Some("offline-2")
+                ),
             ]
         );
         let messages: Vec<&str> =

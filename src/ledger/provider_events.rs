@@ -8,7 +8,7 @@ use super::numbering::NewEvent;
 use super::store::Store;
 use crate::config::Provider;
 use crate::event::{
-    Draft, Fingerprint, Impact, IncidentKey, Kind, Status, Time, UpdateKey, event_id,
+    Draft, Fingerprint, Impact, IncidentKey, Kind, ProviderStatus, Time, UpdateKey, event_id,
 };
 
 /// A page that changes its ids again within this time is flapping, which is reported once.
@@ -53,23 +53,23 @@ pub(super) fn emit_move(
     }
     let key = IncidentKey::new(&provider.id, "provider");
     let update = UpdateKey::change(key, "moved", &[&(state.epoch + 1).to_string()]);
-    let id = event_id(update, Kind::Provider, Fingerprint::new(Status::Reachable, "moved"));
+    let id = event_id(update, Kind::Provider, Fingerprint::new(ProviderStatus::Reachable, "moved"));
     let title = if from == to {
         format!("{} has changed the ids of all its incidents", provider.name)
     } else {
         format!("{} has moved from {from} to {to}", provider.name)
     };
-    let previous = (state.outages > 0).then_some(Status::Reachable);
+    let previous = (state.outages > 0).then_some(ProviderStatus::Reachable);
     let draft = Draft {
         update_id: Some(format!("moved-{}", state.epoch + 1)),
-        previous_status: previous,
+        previous_status: previous.map(Into::into),
         previous_impact: previous.map(|_| Impact::Unknown),
         message: Some(format!(
             "Of {} listed incidents and maintenances, {known} are already known and {new} are not. Nothing is reported twice.",
             known + new
         )),
         url: message.snapshot.page.url.clone(),
-        ..Draft::new(id, Kind::Provider, title, Status::Reachable, now)
+        ..Draft::new(id, Kind::Provider, title, ProviderStatus::Reachable, now)
     };
     book.emit(NewEvent::of(provider, to, draft, None, now))
 }
@@ -85,12 +85,12 @@ pub(super) fn reachability(
 ) -> Result<bool> {
     let key = IncidentKey::new(&provider.id, "provider");
     let outage = if reachable { state.outages } else { state.outages + 1 };
-    let status = if reachable { Status::Reachable } else { Status::Unreachable };
+    let status = if reachable { ProviderStatus::Reachable } else { ProviderStatus::Unreachable };
     let update = UpdateKey::change(key, status.as_str(), &[&outage.to_string()]);
     let previous = match (reachable, state.outages) {
-        (true, _) => Some(Status::Unreachable),
+        (true, _) => Some(ProviderStatus::Unreachable),
         (false, 0) => None,
-        (false, _) => Some(Status::Reachable),
+        (false, _) => Some(ProviderStatus::Reachable),
     };
     let id = event_id(update, Kind::Provider, Fingerprint::new(status, ""));
     let title = if reachable {
@@ -100,7 +100,7 @@ pub(super) fn reachability(
     };
     let draft = Draft {
         update_id: Some(format!("{status}-{outage}")),
-        previous_status: previous,
+        previous_status: previous.map(Into::into),
         previous_impact: previous.map(|_| Impact::Unknown),
         message: why,
         url: state.page_url.clone().or_else(|| Some(crate::redact::redact(&provider.url))),

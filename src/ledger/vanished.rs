@@ -17,7 +17,7 @@ use super::known::ProviderState;
 use super::messages::Record;
 use crate::config::Filter;
 use crate::event::{
-    Component, Draft, Fingerprint, Impact, IncidentKey, Kind, Status, UpdateKey, event_id,
+    Component, Draft, Fingerprint, Impact, IncidentKey, Kind, ProviderStatus, UpdateKey, event_id,
 };
 
 /// Consecutive documents without it after which it is absent.
@@ -101,11 +101,15 @@ pub(super) fn vanished(
         let at = message.observed_at.timestamp_millis().to_string();
         let key = IncidentKey::new(&provider.id, "provider");
         let update = UpdateKey::change(key, "vanished", &[&name, &count, &at]);
-        let id = event_id(update, Kind::Provider, Fingerprint::new(Status::Reachable, "vanished"));
-        let previous = (state.outages > 0).then_some(Status::Reachable);
+        let id = event_id(
+            update,
+            Kind::Provider,
+            Fingerprint::new(ProviderStatus::Reachable, "vanished"),
+        );
+        let previous = (state.outages > 0).then_some(ProviderStatus::Reachable);
         let draft = Draft {
             update_id: Some(update.shown("vanished")),
-            previous_status: previous,
+            previous_status: previous.map(Into::into),
             previous_impact: previous.map(|_| Impact::Unknown),
             message: Some(format!(
                 "This provider's filter names the {name}, which its page listed before and no longer lists: no events will be reported for it. Please check providers.yaml."
@@ -115,7 +119,7 @@ pub(super) fn vanished(
                 id,
                 Kind::Provider,
                 format!("{} no longer lists the {name}", provider.name),
-                Status::Reachable,
+                ProviderStatus::Reachable,
                 message.observed_at,
             )
         };

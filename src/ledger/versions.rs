@@ -5,7 +5,7 @@
 //! until then. And a newer parser may extract different text from the same document.
 
 use super::reconcile::SeenVersion;
-use crate::event::{Fingerprint, IncidentKey, Status, UpdateKey, beginning, format_time};
+use crate::event::{Fingerprint, IncidentKey, IncidentStatus, UpdateKey, beginning, format_time};
 use crate::snapshot::{Update, UpdateId};
 
 /// The identity of an update.
@@ -34,7 +34,7 @@ pub(super) fn recognize(incident: IncidentKey, update: &Update) -> Recognized {
     Recognized { key, shown, fingerprint }
 }
 
-fn key(incident: IncidentKey, update: &Update, status: Status) -> UpdateKey {
+fn key(incident: IncidentKey, update: &Update, status: IncidentStatus) -> UpdateKey {
     match &update.id {
         UpdateId::Native(id) => UpdateKey::native(incident, id),
         UpdateId::Timed(time, ordinal) => UpdateKey::timed(incident, *time, *ordinal),
@@ -57,9 +57,10 @@ impl Former {
     /// the source, which may have extracted a different status.
     pub(super) fn of(incident: IncidentKey, update: &Update, reread: bool) -> Self {
         // An update without a status is identified by its text alone.
-        let any = reread || update.stated == Status::Update || update.stated != update.status;
+        let any =
+            reread || update.stated == IncidentStatus::Update || update.stated != update.status;
         let stated = [update.stated];
-        let statuses = if any { Status::ALL } else { &stated };
+        let statuses = if any { IncidentStatus::ALL } else { &stated };
         let remembered = |text: &str| -> Vec<(UpdateKey, Fingerprint)> {
             let prints = Fingerprint::of_each(text, statuses).into_iter();
             let keyed = prints.map(|(status, print)| (key(incident, update, status), print));

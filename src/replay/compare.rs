@@ -155,7 +155,7 @@ fn fields(then: &StatusEvent, now: &StatusEvent) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Impact, Kind, Status, parse_time};
+    use crate::event::{Impact, IncidentStatus, Kind, parse_time};
 
     fn at(time: &str) -> Time {
         parse_time(&format!("2026-03-01T{time}Z")).unwrap()
@@ -173,7 +173,7 @@ mod tests {
             update_id: Some(id.to_owned()),
             revision: 1,
             title: "Slow answers".to_owned(),
-            status: Status::Investigating,
+            status: IncidentStatus::Investigating.into(),
             previous_status: None,
             impact: Impact::Minor,
             previous_impact: None,

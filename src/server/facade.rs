@@ -19,7 +19,8 @@ use super::call::Call;
 use super::model::State;
 use crate::clock;
 use crate::event::{
-    ComponentStatus, Impact, IncidentKey, Kind, Status, StatusEvent, Time, format_time,
+    ComponentStatus, Impact, IncidentKey, IncidentStatus, Kind, Status, StatusEvent, Time,
+    format_time,
 };
 use crate::ledger::Query;
 use crate::view::link;
@@ -261,11 +262,11 @@ fn entries(state: &State, events: Vec<StatusEvent>) -> Vec<Entry> {
     entries
 }
 
-const fn closing(kind: Kind, last: Status) -> Status {
+fn closing(kind: Kind, last: Status) -> Status {
     match (last.is_over(), kind) {
         (true, _) => last,
-        (false, Kind::Maintenance) => Status::Completed,
-        (false, _) => Status::Resolved,
+        (false, Kind::Maintenance) => IncidentStatus::Completed.into(),
+        (false, _) => IncidentStatus::Resolved.into(),
     }
 }
 

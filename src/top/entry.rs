@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::facts::{Facts, Subject};
 use super::tab::Tab;
-use crate::event::{ComponentStatus, Kind, Status, Time};
+use crate::event::{ComponentStatus, IncidentStatus, Kind, Time};
 use crate::ledger::{OpenItem, ProviderRow};
 use crate::view::status::{Freshness, freshness, overall, severity};
 
@@ -59,7 +59,7 @@ pub(super) fn states(facts: &Facts, now: Time) -> Vec<State> {
 
 /// Whether it is a maintenance that has not begun.
 pub(super) fn is_announced(item: &OpenItem) -> bool {
-    item.status == Status::Scheduled.as_str()
+    item.status == IncidentStatus::Scheduled.as_str()
 }
 
 /// Returns the lines of a tab that the filter takes.

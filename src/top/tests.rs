@@ -9,7 +9,7 @@ use super::facts::{Details, Subject};
 use super::input::Action;
 use super::model::{Effect, Model};
 use super::{Facts, Tab, draw};
-use crate::event::{Impact, IncidentKey, Kind, Status, StatusEvent, Time};
+use crate::event::{Impact, IncidentKey, IncidentStatus, Kind, StatusEvent, Time};
 use crate::ledger::outbox::{ChannelHealth, ChannelRow, ChannelState};
 use crate::ledger::{OpenItem, OwnNetwork, ProviderRow, SinkRow};
 use crate::view::status::tests::{incident, now, row, time};
@@ -27,7 +27,7 @@ fn named(id: &str, name: &str, impact: Impact) -> ProviderRow {
     }
 }
 
-fn item(provider: &str, id: &str, title: &str, status: Status, impact: Impact) -> OpenItem {
+fn item(provider: &str, id: &str, title: &str, status: IncidentStatus, impact: Impact) -> OpenItem {
     OpenItem {
         incident_id: id.to_owned(),
         title: title.to_owned(),
@@ -36,7 +36,7 @@ fn item(provider: &str, id: &str, title: &str, status: Status, impact: Impact) -
     }
 }
 
-fn event(seq: u64, name: &str, title: &str, status: Status, impact: Impact) -> StatusEvent {
+fn event(seq: u64, name: &str, title: &str, status: IncidentStatus, impact: Impact) -> StatusEvent {
     let at = time("2026-02-23T11:40:00Z") + chrono::TimeDelta::minutes(seq as i64);
     StatusEvent {
         seq,
@@ -49,7 +49,7 @@ fn event(seq: u64, name: &str, title: &str, status: Status, impact: Impact) -> S
         update_id: None,
         revision: 1,
         title: title.to_owned(),
-        status,
+        status: status.into(),
         previous_status: None,
         impact,
         previous_impact: None,
@@ -101,7 +101,8 @@ fn sample() -> Facts {
         started_at: None,
         ..item("npm", id, "Database upgrade", status, Impact::Maintenance)
     };
-    let actions = item("github", "i1", "Actions delayed", Status::Identified, Impact::Major);
+    let actions =
+        item("github", "i1", "Actions delayed", IncidentStatus::Identified, Impact::Major);
     let thread = IncidentKey::new("github", "i1").to_string();
     let sent = vec![("ops".to_owned(), false), ("pager".to_owned(), true)];
     Facts {
@@ -112,9 +113,9 @@ fn sample() -> Facts {
             named("openai", "OpenAI", Impact::Minor),
         ],
         open: vec![
-            maintenance("m2", Status::Scheduled, "2026-02-24T01:00:00Z"),
-            maintenance("m1", Status::InProgress, "2026-02-23T11:00:00Z"),
-            item("openai", "o1", "Elevated errors", Status::Monitoring, Impact::Minor),
+            maintenance("m2", IncidentStatus::Scheduled, "2026-02-24T01:00:00Z"),
+            maintenance("m1", IncidentStatus::InProgress, "2026-02-23T11:00:00Z"),
+            item("openai", "o1", "Elevated errors", IncidentStatus::Monitoring, Impact::Minor),
             actions,
         ],
         sinks: vec![SinkRow {
@@ -130,8 +131,20 @@ fn sample() -> Facts {
         ],
         network: OwnNetwork::default(),
         events: vec![
-            Arc::new(event(12, "GitHub", "Actions delayed", Status::Identified, Impact::Major)),
-            Arc::new(event(11, "OpenAI", "Elevated errors", Status::Monitoring, Impact::Minor)),
+            Arc::new(event(
+                12,
+                "GitHub",
+                "Actions delayed",
+                IncidentStatus::Identified,
+                Impact::Major,
+            )),
+            Arc::new(event(
+                11,
+                "OpenAI",
+                "Elevated errors",
+                IncidentStatus::Monitoring,
+                Impact::Minor,
+            )),
         ],
         notified: [(thread, sent)].into_iter().collect(),
         running: true,
@@ -149,8 +162,8 @@ fn model(facts: Facts) -> Model {
 fn with_timeline(facts: Facts) -> Model {
     let mut model = model(facts);
     let events = vec![
-        event(12, "GitHub", "Actions delayed", Status::Identified, Impact::Major),
-        event(3, "GitHub", "Actions delayed", Status::Investigating, Impact::Minor),
+        event(12, "GitHub", "Actions delayed", IncidentStatus::Identified, Impact::Major),
+        event(3, "GitHub", "Actions delayed", IncidentStatus::Investigating, Impact::Minor),
     ];
     let subject = Subject::Incident("github".to_owned(), "i1".to_owned());
     assert_eq!(model.subject().as_ref(), Some(&subject));
@@ -413,7 +426,7 @@ fn hostile_text_stays_in_its_place() {
     facts.open[3].title = format!("{pile} \u{7}\u{9b}31m全角の題名 {}", "x".repeat(100_000));
     facts.open[3].status = "\u{1b}]0;owned\u{7}".to_owned();
     let mut model = with_timeline(facts);
-    let mut evil = event(13, "GitHub", "t", Status::Identified, Impact::Major);
+    let mut evil = event(13, "GitHub", "t", IncidentStatus::Identified, Impact::Major);
     evil.message = Some("\u{1b}[31mred\u{1b}[0m\r\n\u{8}\u{8}back\u{200d}\u{feff}".to_owned());
     evil.url = Some("javascript:alert(1)".to_owned());
     let subject = model.subject().unwrap();
@@ -452,7 +465,7 @@ fn a_storm_is_counted_and_scrolled() {
         let id = format!("p{number:03}");
         facts.providers.push(named(&id, &format!("Provider {number:03}"), Impact::Critical));
         let title = format!("Everything is down, part {number}");
-        facts.open.push(item(&id, "i", &title, Status::Investigating, Impact::Critical));
+        facts.open.push(item(&id, "i", &title, IncidentStatus::Investigating, Impact::Critical));
     }
     facts.network.offline_since = Some(time("2026-02-23T11:58:00Z"));
     facts.network.seen = Some("names do not resolve: 400 of 400 providers fail".to_owned());
@@ -518,7 +531,13 @@ fn the_selection_stays_with_its_line() {
     press(&mut model, "j");
     assert!(screen(&mut model, 80, 24).contains(">◐  minor"));
     let mut facts = sample();
-    facts.open.push(item("npm", "n1", "Registry down", Status::Investigating, Impact::Critical));
+    facts.open.push(item(
+        "npm",
+        "n1",
+        "Registry down",
+        IncidentStatus::Investigating,
+        Impact::Critical,
+    ));
     model.update(facts, now());
     let text = screen(&mut model, 80, 24);
     assert!(text.contains(">◐  minor") && text.contains("Registry down"), "{text}");

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::event::{ComponentStatus, Impact, Kind, Status, Time, format_time};
+use crate::event::{ComponentStatus, Impact, IncidentStatus, Kind, Time, format_time};
 use crate::ledger::{OpenItem, OwnNetwork, ProviderRow, SinkRow};
 use crate::snapshot::UnreadTimes;
 use crate::text::one_line;
@@ -331,7 +331,7 @@ fn open_view(item: &OpenItem) -> OpenView {
 pub fn overall(page: Option<Impact>, open: &[&OpenItem]) -> ComponentStatus {
     let begun = open
         .iter()
-        .filter(|item| item.status != Status::Scheduled.as_str())
+        .filter(|item| item.status != IncidentStatus::Scheduled.as_str())
         .map(|item| item.impact);
     match Impact::worst(begun.chain([page.unwrap_or(Impact::Unknown)])) {
         Impact::None => ComponentStatus::Operational,
@@ -393,7 +393,7 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn incident(provider: &str, status: Status, impact: Impact) -> OpenItem {
+    pub(crate) fn incident(provider: &str, status: IncidentStatus, impact: Impact) -> OpenItem {
         OpenItem {
             provider: provider.to_owned(),
             kind: Kind::Incident,
@@ -445,17 +445,23 @@ pub(crate) mod tests {
             view(&[row("acme", page, fresh)], open, &[], now()).providers[0].status
         };
         let table = [
-            (incident("acme", Status::Identified, Impact::Major), ComponentStatus::PartialOutage),
-            (incident("other", Status::Identified, Impact::Major), ComponentStatus::Operational),
             (
-                incident("acme", Status::Scheduled, Impact::Maintenance),
+                incident("acme", IncidentStatus::Identified, Impact::Major),
+                ComponentStatus::PartialOutage,
+            ),
+            (
+                incident("other", IncidentStatus::Identified, Impact::Major),
                 ComponentStatus::Operational,
             ),
             (
-                incident("acme", Status::InProgress, Impact::Maintenance),
+                incident("acme", IncidentStatus::Scheduled, Impact::Maintenance),
+                ComponentStatus::Operational,
+            ),
+            (
+                incident("acme", IncidentStatus::InProgress, Impact::Maintenance),
                 ComponentStatus::UnderMaintenance,
             ),
-            (incident("acme", Status::Update, Impact::Unknown), ComponentStatus::Unknown),
+            (incident("acme", IncidentStatus::Update, Impact::Unknown), ComponentStatus::Unknown),
         ];
         for (item, expected) in table {
             assert_eq!(
@@ -466,7 +472,7 @@ pub(crate) mod tests {
         }
         assert_eq!(status(None, &[]), ComponentStatus::Unknown);
         // An unknown state does not become operational because an incident without impact is open.
-        let notice = [incident("acme", Status::Investigating, Impact::None)];
+        let notice = [incident("acme", IncidentStatus::Investigating, Impact::None)];
         for page in [None, Some(Impact::Unknown)] {
             assert_eq!(status(page, &notice), ComponentStatus::Unknown, "{page:?}");
         }
@@ -513,7 +519,7 @@ pub(crate) mod tests {
     /// Programs read these names.
     #[test]
     fn programs_read_the_same_as_json() {
-        let open = [incident("acme", Status::Investigating, Impact::Minor)];
+        let open = [incident("acme", IncidentStatus::Investigating, Impact::Minor)];
         let view = view(
             &[row("acme", Some(Impact::None), Some("2026-02-23T10:00:00Z"))],
             &open,

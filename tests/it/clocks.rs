@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 use serde_json::Value;
-use statuswatch::event::Status;
+use statuswatch::event::IncidentStatus;
 use statuswatch::fake::platform::Statuspage;
 use statuswatch::fake::{Authority, CertificateFlaw, Cluster, Posted, Provider, Server};
 
@@ -105,7 +105,8 @@ async fn a_clock_set_back_or_forward_moves_no_schedule_and_hides_no_update() {
     {
         set(&bench, seconds);
         keeps_its_pace(&server, what).await;
-        acme.update(posted.incident, Status::Identified, &format!("Update {reported}.")).unwrap();
+        acme.update(posted.incident, IncidentStatus::Identified, &format!("Update {reported}."))
+            .unwrap();
         reported += 1;
         // A day ahead, the log continues in another day's file.
         let events = until("the update", || {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::Actor;
 use statuswatch::config::{Filter, FirstRun, Provider, Rotation, Settings};
-use statuswatch::event::{Impact, Kind, Status};
+use statuswatch::event::{Impact, IncidentStatus, Kind};
 use statuswatch::ledger::{
     Checkpoint, LedgerActor, LedgerOptions, Query, Reader, Record, Resume, Watch,
 };
@@ -303,12 +303,18 @@ pub(crate) fn watched() -> tempfile::TempDir {
             incident(
                 "one",
                 Impact::Major,
-                vec![update("1", Status::Investigating, 30), update("2", Status::Identified, 20)],
+                vec![
+                    update("1", IncidentStatus::Investigating, 30),
+                    update("2", IncidentStatus::Identified, 20),
+                ],
             ),
             incident(
                 "two",
                 Impact::Minor,
-                vec![update("3", Status::Investigating, 90), update("4", Status::Resolved, 80)],
+                vec![
+                    update("3", IncidentStatus::Investigating, 90),
+                    update("4", IncidentStatus::Resolved, 80),
+                ],
             ),
         ],
         coverage: Coverage {

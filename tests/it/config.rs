@@ -10,7 +10,7 @@ use statuswatch::config::{
     Backoff, Config, ConfigError, ConsoleFormat, FirstRun, Loaded, LogFormat, MaintenanceFilter,
     NewEntry, Rotation, Severity, add_provider, entry_yaml, load, parse_with,
 };
-use statuswatch::event::{Impact, Kind, Status};
+use statuswatch::event::{Impact, IncidentStatus, Kind};
 use statuswatch::source::Word;
 
 fn sources() -> Vec<&'static str> {
@@ -460,7 +460,7 @@ fn a_document_is_described_by_its_user() {
         ("/data/reports", "/no", "/a~1b")
     );
     assert_eq!((acme.status.as_deref(), acme.text.as_deref()), (Some("/state"), None));
-    assert_eq!(acme.words[0], ("2".to_owned(), Word::Status(Status::Resolved)));
+    assert_eq!(acme.words[0], ("2".to_owned(), Word::Status(IncidentStatus::Resolved)));
     assert_eq!(acme.words[2], ("sev1".to_owned(), Word::Impact(Impact::Critical)));
     assert_eq!(
         (config.providers[1].source.as_deref(), config.providers[1].json.is_some()),

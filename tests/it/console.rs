@@ -5,7 +5,7 @@ use std::io::{PipeReader, Read as _};
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 use statuswatch::fake::platform::Statuspage;
 use statuswatch::fake::{Posted, Provider, Server};
 
@@ -36,7 +36,7 @@ fn write(acme: &Provider, posted: Posted, count: usize) {
     for n in 0..count {
         acme.update(
             posted.incident,
-            Status::Identified,
+            IncidentStatus::Identified,
             &format!("Long update {n}: {}", "x".repeat(TEXT)),
         )
         .unwrap();

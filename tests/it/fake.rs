@@ -7,7 +7,7 @@ use chrono::Utc;
 use feed_rs::parser;
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use statuswatch::event::{ComponentStatus, Impact, Status};
+use statuswatch::event::{ComponentStatus, Impact, IncidentStatus};
 use statuswatch::fake::platform::{Atom, IncidentIo, JsonFeed, PLATFORMS, Rss, Statuspage};
 use statuswatch::fake::{Cluster, Etag, Fault, Provider, Server};
 use tokio::io::AsyncWriteExt as _;
@@ -25,9 +25,10 @@ fn story(provider: &Provider) {
         &["Object storage"],
         "Uploads are slow.",
     );
-    let second = provider.update(posted.incident, Status::Identified, "A <disk> failed.").unwrap();
+    let second =
+        provider.update(posted.incident, IncidentStatus::Identified, "A <disk> failed.").unwrap();
     provider.edit(second, "Two <disks> failed.").unwrap();
-    provider.update(posted.incident, Status::Identified, "Still at it.").unwrap();
+    provider.update(posted.incident, IncidentStatus::Identified, "Still at it.").unwrap();
     let now = Utc::now();
     provider.schedule(
         "Disk change",

@@ -2,7 +2,7 @@
 
 use chrono::{Duration, Utc};
 use serde_json::Value;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 use statuswatch::fake::Provider;
 use statuswatch::fake::platform::{Statuspage, by_name};
 
@@ -16,7 +16,7 @@ fn json(provider: &Provider, path: &str) -> Value {
 fn updates_are_deleted_and_impacts_change_under_the_same_incident() {
     let provider = provider("northwind", &Statuspage);
     let posted = provider.open_incident("Slow", Impact::Minor, &["Compute"], "Slow.");
-    let twice = provider.update(posted.incident, Status::Investigating, "Slow.").unwrap();
+    let twice = provider.update(posted.incident, IncidentStatus::Investigating, "Slow.").unwrap();
     provider.delete_update(twice).unwrap();
     assert!(provider.delete_update(twice).is_none(), "it is gone already");
     provider.set_impact(posted.incident, Impact::Critical).unwrap();
@@ -26,7 +26,7 @@ fn updates_are_deleted_and_impacts_change_under_the_same_incident() {
     assert_eq!(incident["impact"], "critical");
     assert_eq!(incident["components"][0]["name"], "Compute");
     assert!(incident["updated_at"].as_str() > incident["created_at"].as_str());
-    assert!(provider.update(999, Status::Resolved, "Nothing.").is_none());
+    assert!(provider.update(999, IncidentStatus::Resolved, "Nothing.").is_none());
 }
 
 #[test]

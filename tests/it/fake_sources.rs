@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use statuswatch::document::Document;
-use statuswatch::event::{ComponentStatus, Impact, Kind, Status};
+use statuswatch::event::{ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch::fake::Provider;
 use statuswatch::fake::platform::{PLATFORMS, Platform};
 use statuswatch::snapshot::Snapshot;
@@ -68,7 +68,7 @@ fn read(provider: &Provider) -> Snapshot {
 }
 
 /// Returns status, impact and texts of an incident, if it is shown.
-fn visible(provider: &Provider, incident: u64) -> Option<(Status, Impact, Vec<String>)> {
+fn visible(provider: &Provider, incident: u64) -> Option<(IncidentStatus, Impact, Vec<String>)> {
     let snapshot = read(provider);
     let mut found = snapshot.incidents.iter().filter(|incident| incident.title == TITLE);
     let one = found.next()?;
@@ -79,7 +79,11 @@ fn visible(provider: &Provider, incident: u64) -> Option<(Status, Impact, Vec<St
         provider.incident_id(incident),
         "{name}: what is published has the source's id"
     );
-    Some((one.status, one.impact, one.updates.iter().map(|update| update.text.clone()).collect()))
+    Some((
+        one.status.into(),
+        one.impact,
+        one.updates.iter().map(|update| update.text.clone()).collect(),
+    ))
 }
 
 fn play_a_story(platform: &'static dyn Platform) {
@@ -97,7 +101,7 @@ fn play_a_story(platform: &'static dyn Platform) {
     let (status, impact, texts) = visible(&provider, posted.incident).unwrap();
     assert_eq!(
         (status, texts),
-        (Status::Investigating, vec!["Uploads are slow.".to_owned()]),
+        (IncidentStatus::Investigating, vec!["Uploads are slow.".to_owned()]),
         "{name}"
     );
     assert_eq!(impact, if gives_impacts { Impact::Major } else { Impact::Unknown }, "{name}");
@@ -120,11 +124,15 @@ fn play_a_story(platform: &'static dyn Platform) {
         assert!(shown.coverage.all_components, "{name}");
     }
 
-    let second =
-        provider.update(posted.incident, Status::Identified, "A disk failed & burns.").unwrap();
+    let second = provider
+        .update(posted.incident, IncidentStatus::Identified, "A disk failed & burns.")
+        .unwrap();
     let (status, _, texts) = visible(&provider, posted.incident).unwrap();
     assert!(
-        matches!(status, Status::Identified | Status::Investigating | Status::Update),
+        matches!(
+            status,
+            IncidentStatus::Identified | IncidentStatus::Investigating | IncidentStatus::Update
+        ),
         "{name}: {status}"
     );
     assert_eq!(texts, ["Uploads are slow.", "A disk failed & burns."], "{name}");
@@ -140,7 +148,11 @@ fn play_a_story(platform: &'static dyn Platform) {
     let end = visible(&provider, posted.incident).map(|(status, _, texts)| (status, texts));
     let texts =
         ["Uploads are slow.", "Two disks failed.", "All is well."].map(str::to_owned).to_vec();
-    assert_eq!(end, (!NO_END.contains(&name)).then_some((Status::Resolved, texts)), "{name}");
+    assert_eq!(
+        end,
+        (!NO_END.contains(&name)).then_some((IncidentStatus::Resolved, texts)),
+        "{name}"
+    );
     assert_eq!(read(&provider).impact(), quiet.impact(), "{name}");
 
     let begin = Utc::now() + chrono::Duration::hours(1);
@@ -160,12 +172,12 @@ fn play_a_story(platform: &'static dyn Platform) {
         "{name}"
     );
     if platform.shows_maintenances() {
-        assert_eq!(planned.status, Status::Scheduled, "{name}");
+        assert_eq!(planned.status, IncidentStatus::Scheduled, "{name}");
         provider.start(plan.incident, "We begin.").unwrap();
         provider.complete(plan.incident, "Done.").unwrap();
         let done = read(&provider);
         let done = done.incidents.iter().find(|incident| incident.title == "Disk change").unwrap();
-        assert_eq!((done.status, done.updates.len()), (Status::Completed, 3), "{name}");
+        assert_eq!((done.status, done.updates.len()), (IncidentStatus::Completed, 3), "{name}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use statuswatch::document::Document;
-use statuswatch::event::{ComponentStatus, Kind, Status, Time, parse_time};
+use statuswatch::event::{ComponentStatus, IncidentStatus, Kind, Time, parse_time};
 use statuswatch::snapshot::{Listing, Snapshot, Update, UpdateId};
 use statuswatch::source::{self, Documents, Limits, ParseError, Source, by_name};
 use statuswatch::zone::Zone;
@@ -93,7 +93,7 @@ fn every_real_feed_is_read_whole() {
 }
 
 /// What identifies the updates of an incident, and what they say.
-fn updates(snapshot: &Snapshot, incident: &str) -> Vec<(UpdateId, Status, String)> {
+fn updates(snapshot: &Snapshot, incident: &str) -> Vec<(UpdateId, IncidentStatus, String)> {
     let incident = snapshot
         .incidents
         .iter()
@@ -106,7 +106,12 @@ fn updates(snapshot: &Snapshot, incident: &str) -> Vec<(UpdateId, Status, String
         .collect()
 }
 
-fn timed(at: &str, place: u32, status: Status, text: &str) -> (UpdateId, Status, String) {
+fn timed(
+    at: &str,
+    place: u32,
+    status: IncidentStatus,
+    text: &str,
+) -> (UpdateId, IncidentStatus, String) {
     (UpdateId::Timed(time(at), place), status, text.to_owned())
 }
 
@@ -120,34 +125,62 @@ fn a_growing_entry_is_split_into_its_updates() {
     assert_eq!(
         updates(&snapshot, "m1n2o3p4q5r6"),
         [
-            timed("2026-03-03T20:55:00Z", 0, Status::Investigating, "Mail is slow & queues grow."),
-            timed("2026-03-03T21:09:00Z", 0, Status::Investigating, "We still look at the relay."),
-            timed("2026-03-03T21:30:00Z", 0, Status::Monitoring, "A new relay is in place."),
+            timed(
+                "2026-03-03T20:55:00Z",
+                0,
+                IncidentStatus::Investigating,
+                "Mail is slow & queues grow."
+            ),
+            timed(
+                "2026-03-03T21:09:00Z",
+                0,
+                IncidentStatus::Investigating,
+                "We still look at the relay."
+            ),
+            timed(
+                "2026-03-03T21:30:00Z",
+                0,
+                IncidentStatus::Monitoring,
+                "A new relay is in place."
+            ),
         ]
     );
     assert_eq!(
         updates(&snapshot, "k2m4p6q8r0t1")[1..],
         [
-            timed("2026-02-11T04:55:00Z", 0, Status::Monitoring, "The index catches up."),
-            timed("2026-02-11T04:55:00Z", 1, Status::Resolved, "The index is up to date."),
+            timed("2026-02-11T04:55:00Z", 0, IncidentStatus::Monitoring, "The index catches up."),
+            timed("2026-02-11T04:55:00Z", 1, IncidentStatus::Resolved, "The index is up to date."),
         ]
     );
     // The year is written nowhere, the zone only as PST.
     assert_eq!(
         updates(&snapshot, "z1y2x3w4v5u6"),
         [
-            timed("2026-01-01T07:40:00Z", 0, Status::Investigating, "Some people cannot sign in."),
-            timed("2026-01-01T10:15:00Z", 0, Status::Resolved, "Everybody can sign in again."),
+            timed(
+                "2026-01-01T07:40:00Z",
+                0,
+                IncidentStatus::Investigating,
+                "Some people cannot sign in."
+            ),
+            timed(
+                "2026-01-01T10:15:00Z",
+                0,
+                IncidentStatus::Resolved,
+                "Everybody can sign in again."
+            ),
         ]
     );
     let explained = snapshot.incidents.last().unwrap();
-    assert_eq!(explained.status, Status::Postmortem);
+    assert_eq!(explained.status, IncidentStatus::Postmortem);
     assert_eq!(
         explained.updates[1].text,
         "Read what happened at our blog (https://acme.example/pm)."
     );
     let maintenance = &snapshot.incidents[2];
-    assert_eq!((maintenance.kind, maintenance.status), (Kind::Maintenance, Status::Completed));
+    assert_eq!(
+        (maintenance.kind, maintenance.status),
+        (Kind::Maintenance, IncidentStatus::Completed)
+    );
     assert_eq!(maintenance.scheduled_for, Some(time("2026-01-20T01:00:00Z")));
     assert_eq!(maintenance.scheduled_until, Some(time("2026-01-20T03:00:00Z")));
     assert_eq!(maintenance.started_at, Some(time("2026-01-14T10:00:00Z")));
@@ -170,12 +203,12 @@ fn appended_updates_are_new_and_the_old_ones_keep_their_places() {
     assert_eq!(
         new[3..],
         [
-            timed("2026-03-03T21:55:00Z", 0, Status::Monitoring, "Queues are empty."),
-            timed("2026-03-03T21:55:00Z", 1, Status::Resolved, "Queues are empty."),
+            timed("2026-03-03T21:55:00Z", 0, IncidentStatus::Monitoring, "Queues are empty."),
+            timed("2026-03-03T21:55:00Z", 1, IncidentStatus::Resolved, "Queues are empty."),
         ]
     );
     assert_eq!(after.incidents[1..], before.incidents[1..]);
-    assert_eq!(after.incidents[0].status, Status::Resolved);
+    assert_eq!(after.incidents[0].status, IncidentStatus::Resolved);
 }
 
 #[test]
@@ -211,7 +244,7 @@ fn a_replaced_entry_shows_its_latest_update() {
         ("01M1KWEDH417T2CF44YYHZDFCR", "Uploads fail & retry")
     );
     let [update] = incident.updates.as_slice() else { panic!("{incident:?}") };
-    assert_eq!((&update.id, update.status), (&UpdateId::Latest, Status::Identified));
+    assert_eq!((&update.id, update.status), (&UpdateId::Latest, IncidentStatus::Identified));
     assert_eq!(update.published_at, Some(time("2026-04-02T11:58:49.046Z")));
     assert_eq!(update.text, "A disk is full.\n\nWe add another one.");
     let components: Vec<_> =
@@ -226,7 +259,7 @@ fn a_replaced_entry_shows_its_latest_update() {
     );
     assert_eq!(
         (snapshot.incidents[1].kind, snapshot.incidents[1].status),
-        (Kind::Maintenance, Status::InProgress)
+        (Kind::Maintenance, IncidentStatus::InProgress)
     );
 }
 
@@ -240,15 +273,15 @@ fn a_dirty_plain_feed_is_read() {
         .collect();
     assert_eq!(seen[0].0, "https://status.cirrus.example/#storage-eu_1785456000");
     assert_eq!(seen[0].1, "Service is operating normally: [RESOLVED] Storage & network errors");
-    assert_eq!(seen[0].2, Status::Resolved);
+    assert_eq!(seen[0].2, IncidentStatus::Resolved);
     let post = (
         "https://status.cirrus.example/posts/77",
         "Tom & Jerry cluster – slow – AT&T",
-        Status::Investigating,
+        IncidentStatus::Investigating,
         1,
     );
     assert_eq!(seen[1], post);
-    assert_eq!(seen[2], ("jobs-1", "Jobs wait", Status::Resolved, 2));
+    assert_eq!(seen[2], ("jobs-1", "Jobs wait", IncidentStatus::Resolved, 2));
     let at = |place: usize| snapshot.incidents[place].updates[0].published_at;
     assert_eq!(at(0), Some(time("2026-07-31T00:00:00Z")));
     assert_eq!(
@@ -258,8 +291,8 @@ fn a_dirty_plain_feed_is_read() {
     assert_eq!(
         updates(&snapshot, "jobs-1"),
         [
-            (UpdateId::Content, Status::Investigating, "Status: Investigating".to_owned()),
-            (UpdateId::Content, Status::Resolved, "Status: Resolved".to_owned()),
+            (UpdateId::Content, IncidentStatus::Investigating, "Status: Investigating".to_owned()),
+            (UpdateId::Content, IncidentStatus::Resolved, "Status: Resolved".to_owned()),
         ]
     );
     assert_eq!((seen[3].1, at(3)), ("Neither id nor link", None));
@@ -277,22 +310,22 @@ fn the_status_of_a_plain_item_is_found_in_its_title() {
     assert_eq!(
         open,
         [
-            ("g16", Status::Update),
-            ("g17", Status::Investigating),
-            ("g18", Status::Investigating),
-            ("g19", Status::Monitoring),
-            ("g22", Status::Scheduled),
-            ("g23", Status::Scheduled),
+            ("g16", IncidentStatus::Update),
+            ("g17", IncidentStatus::Investigating),
+            ("g18", IncidentStatus::Investigating),
+            ("g19", IncidentStatus::Monitoring),
+            ("g22", IncidentStatus::Scheduled),
+            ("g23", IncidentStatus::Scheduled),
         ]
     );
     let status = |id: &str| {
         let incident = snapshot.incidents.iter().find(|incident| incident.id == id).unwrap();
         (incident.kind, incident.status)
     };
-    assert_eq!(status("g20"), (Kind::Maintenance, Status::Completed));
-    assert_eq!(status("g23"), (Kind::Maintenance, Status::Scheduled));
-    assert_eq!(status("g31"), (Kind::Incident, Status::Postmortem));
-    assert_eq!(status("g9"), (Kind::Incident, Status::Resolved));
+    assert_eq!(status("g20"), (Kind::Maintenance, IncidentStatus::Completed));
+    assert_eq!(status("g23"), (Kind::Maintenance, IncidentStatus::Scheduled));
+    assert_eq!(status("g31"), (Kind::Incident, IncidentStatus::Postmortem));
+    assert_eq!(status("g9"), (Kind::Incident, IncidentStatus::Resolved));
 }
 
 fn rss(items: &str) -> String {
@@ -340,18 +373,18 @@ fn what_stands_next_to_an_item_says_that_it_is_past() {
     assert_eq!(
         seen,
         [
-            ("plain", Status::Update),
-            ("category", Status::Resolved),
-            ("categories", Status::Resolved),
-            ("product", Status::Update),
-            ("status", Status::Investigating),
-            ("ended", Status::Resolved),
-            ("ends", Status::Update),
-            ("window", Status::Completed),
-            ("ahead", Status::Scheduled),
-            ("later", Status::Resolved),
-            ("body", Status::Resolved),
-            ("prose", Status::Update),
+            ("plain", IncidentStatus::Update),
+            ("category", IncidentStatus::Resolved),
+            ("categories", IncidentStatus::Resolved),
+            ("product", IncidentStatus::Update),
+            ("status", IncidentStatus::Investigating),
+            ("ended", IncidentStatus::Resolved),
+            ("ends", IncidentStatus::Update),
+            ("window", IncidentStatus::Completed),
+            ("ahead", IncidentStatus::Scheduled),
+            ("later", IncidentStatus::Resolved),
+            ("body", IncidentStatus::Resolved),
+            ("prose", IncidentStatus::Update),
         ]
     );
     let ahead = &snapshot.incidents[8];
@@ -363,15 +396,15 @@ fn what_stands_next_to_an_item_says_that_it_is_past() {
          <entry><id>b</id><title>Ferry late</title></entry></feed>",
     )
     .unwrap();
-    assert_eq!(atom.incidents[0].status, Status::Resolved);
-    assert_eq!(atom.incidents[1].status, Status::Update);
+    assert_eq!(atom.incidents[0].status, IncidentStatus::Resolved);
+    assert_eq!(atom.incidents[1].status, IncidentStatus::Update);
 
     let json = r#"{"version": "https://jsonfeed.org/version/1.1", "items": [
         {"id": "a", "title": "Ferry late", "tags": ["ferries", "Resolved"]},
         {"id": "b", "title": "Ferry late", "tags": "Resolved"}]}"#;
     let json = parse(json).unwrap();
-    assert_eq!(json.incidents[0].status, Status::Resolved);
-    assert_eq!(json.incidents[1].status, Status::Update);
+    assert_eq!(json.incidents[0].status, IncidentStatus::Resolved);
+    assert_eq!(json.incidents[1].status, IncidentStatus::Update);
 }
 
 #[test]
@@ -409,7 +442,7 @@ fn dates_are_read_by_the_zone_and_the_other_dates_of_the_document() {
 #[test]
 fn every_format_is_read() {
     let rdf = snapshot("old.rdf");
-    assert_eq!(rdf.incidents[0].status, Status::Resolved);
+    assert_eq!(rdf.incidents[0].status, IncidentStatus::Resolved);
     assert_eq!(rdf.incidents[0].updates[0].text, "Clean again.");
     assert_eq!(rdf.incidents[0].updates[0].published_at, Some(time("2026-05-01T08:00:00Z")));
 
@@ -417,7 +450,7 @@ fn every_format_is_read() {
     assert_eq!(json.incidents[0].id, "12345678901234567890123");
     assert_eq!(json.incidents[0].started_at, Some(time("2026-06-01T08:00:00Z")));
     assert_eq!(json.incidents[1].updates[0].text, "Monitoring: 1 < 2 & rising\nsecond line");
-    assert_eq!(json.incidents[1].status, Status::Monitoring);
+    assert_eq!(json.incidents[1].status, IncidentStatus::Monitoring);
     assert_eq!(json.rejected.len(), 1);
 
     let atom = snapshot("prefixed-xhtml.atom");
@@ -652,7 +685,7 @@ fn real_feed_and_api_agree() {
         snapshot.incidents.iter().all(|incident| incident.id.len() == 26),
         "ids are those of the API"
     );
-    assert!(snapshot.incidents.iter().all(|incident| incident.status == Status::Resolved));
+    assert!(snapshot.incidents.iter().all(|incident| incident.status == IncidentStatus::Resolved));
 
     let atom = real("statuspage/github-history-rca-edit-01.atom");
     let json = real("statuspage/github-incidents-trimmed.json");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 use statuswatch::fake::platform::Statuspage;
 use statuswatch::fake::{Cluster, Fault, Provider, Server};
 
@@ -212,7 +212,11 @@ async fn an_incident_that_is_opened_again_is_reported_again() {
     let run = bench.start(&["run"]);
     within("first polls", server.wait_answered("acme", 3)).await;
     let posted = acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
-    for (n, status) in [(1, Status::Resolved), (2, Status::Investigating), (3, Status::Resolved)] {
+    for (n, status) in [
+        (1, IncidentStatus::Resolved),
+        (2, IncidentStatus::Investigating),
+        (3, IncidentStatus::Resolved),
+    ] {
         bench.wait_events(n).await;
         acme.update(posted.incident, status, &format!("Update {n}.")).unwrap();
     }

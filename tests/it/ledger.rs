@@ -22,7 +22,8 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use statuswatch::config::{Filter, FirstRun, Provider, Settings};
 use statuswatch::event::{
-    Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, parse_time,
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, ProviderStatus, Status, StatusEvent,
+    Time, parse_time,
 };
 use statuswatch::ledger::{
     Binding, Checkpoint, LedgerActor, LedgerOptions, Query, Reader, Record, Recorded, Resume,
@@ -170,7 +171,7 @@ impl Harness {
     }
 }
 
-fn update(id: &str, status: Status, minute: i64, text: &str) -> Update {
+fn update(id: &str, status: IncidentStatus, minute: i64, text: &str) -> Update {
     Update {
         id: UpdateId::Native(id.to_owned()),
         status,
@@ -182,7 +183,7 @@ fn update(id: &str, status: Status, minute: i64, text: &str) -> Update {
 }
 
 fn incident(id: &str, updates: Vec<Update>) -> Incident {
-    let status = updates.last().map_or(Status::Investigating, |update| update.status);
+    let status = updates.last().map_or(IncidentStatus::Investigating, |update| update.status);
     Incident {
         status,
         impact: Impact::Minor,
@@ -214,8 +215,8 @@ fn opened() -> Incident {
     incident(
         "a",
         vec![
-            update("1", Status::Investigating, -30, "Looking."),
-            update("2", Status::Identified, -20, "Found."),
+            update("1", IncidentStatus::Investigating, -30, "Looking."),
+            update("2", IncidentStatus::Identified, -20, "Found."),
         ],
     )
 }
@@ -224,8 +225,8 @@ fn past(id: &str) -> Incident {
     incident(
         id,
         vec![
-            update(id, Status::Investigating, -900, "Hm."),
-            update("r", Status::Resolved, -800, "Fine."),
+            update(id, IncidentStatus::Investigating, -900, "Hm."),
+            update("r", IncidentStatus::Resolved, -800, "Fine."),
         ],
     )
 }
@@ -268,18 +269,19 @@ fn updates_edits_and_several_at_once() {
     run_system(async {
         let mut harness = Harness::new(FirstRun::None).await;
         harness.poll(page(0, vec![])).await;
-        let mut outage = incident("a", vec![update("1", Status::Investigating, 1, "Looking.")]);
+        let mut outage =
+            incident("a", vec![update("1", IncidentStatus::Investigating, 1, "Looking.")]);
         harness.poll(page(1, vec![outage.clone()])).await;
         assert_eq!(harness.short(), ["incident a investigating: Looking."]);
 
         // Two new updates, and an edit of the oldest with a newer edit time.
         outage.updates[0] = Update {
             edited_at: Some(at(5)),
-            ..update("1", Status::Investigating, 1, "Looking into it.")
+            ..update("1", IncidentStatus::Investigating, 1, "Looking into it.")
         };
-        outage.updates.push(update("2", Status::Identified, 3, "Found."));
-        outage.updates.push(update("3", Status::Monitoring, 4, "Fixed."));
-        outage.status = Status::Monitoring;
+        outage.updates.push(update("2", IncidentStatus::Identified, 3, "Found."));
+        outage.updates.push(update("3", IncidentStatus::Monitoring, 4, "Fixed."));
+        outage.status = IncidentStatus::Monitoring;
         harness.poll(page(5, vec![outage.clone()])).await;
         let new_events = harness.new_events();
         let emitted: Vec<_> = new_events
@@ -289,9 +291,13 @@ fn updates_edits_and_several_at_once() {
         assert_eq!(
             emitted,
             [
-                (Status::Investigating, 2, Some(Status::Investigating)),
-                (Status::Identified, 1, Some(Status::Investigating)),
-                (Status::Monitoring, 1, Some(Status::Identified)),
+                (
+                    IncidentStatus::Investigating.into(),
+                    2,
+                    Some(IncidentStatus::Investigating.into())
+                ),
+                (IncidentStatus::Identified.into(), 1, Some(IncidentStatus::Investigating.into())),
+                (IncidentStatus::Monitoring.into(), 1, Some(IncidentStatus::Identified.into())),
             ]
         );
         assert_eq!(new_events[0].update_id.as_deref(), Some("1"));
@@ -328,16 +334,18 @@ fn stale_and_foreign_responses_change_nothing() {
         harness.poll(page(10, vec![opened()])).await;
         harness.new_events();
         let mut worse = opened();
-        worse.updates.push(update("3", Status::Resolved, 11, "Over."));
-        worse.status = Status::Resolved;
+        worse.updates.push(update("3", IncidentStatus::Resolved, 11, "Over."));
+        worse.status = IncidentStatus::Resolved;
         harness.poll(page(11, vec![worse.clone()])).await;
         assert_eq!(harness.short(), ["incident a resolved: Over."]);
 
         // A stale edge: an older version, with the incident open again.
         assert_eq!(harness.poll(page(9, vec![opened()])).await.verdict, Verdict::Stale);
         // Another tenant's page, with its own incident.
-        let mut foreign =
-            page(12, vec![incident("x", vec![update("9", Status::Investigating, 12, "Theirs.")])]);
+        let mut foreign = page(
+            12,
+            vec![incident("x", vec![update("9", IncidentStatus::Investigating, 12, "Theirs.")])],
+        );
         foreign.page.id = Some("theirpage001".to_owned());
         assert!(matches!(harness.poll(foreign).await.verdict, Verdict::WrongTenant { .. }));
         assert_eq!(harness.poll(page(11, vec![worse])).await.verdict, Verdict::Same);
@@ -351,8 +359,12 @@ fn a_reset_page_is_accepted_eventually() {
         let mut harness = Harness::new(FirstRun::Active).await;
         harness.clock = at(99);
         harness.poll(page(100, vec![])).await;
-        let fresh =
-            || page(50, vec![incident("n", vec![update("1", Status::Investigating, 101, "New.")])]);
+        let fresh = || {
+            page(
+                50,
+                vec![incident("n", vec![update("1", IncidentStatus::Investigating, 101, "New.")])],
+            )
+        };
         let mut polls = 0;
         while harness.poll(fresh()).await.verdict == Verdict::Stale {
             polls += 1;
@@ -414,8 +426,8 @@ fn later_history_is_not_new_but_later_incidents_are() {
         let since = incident(
             "s",
             vec![
-                update("1", Status::Investigating, 2, "Oh."),
-                update("2", Status::Resolved, 3, "Over."),
+                update("1", IncidentStatus::Investigating, 2, "Oh."),
+                update("2", IncidentStatus::Resolved, 3, "Over."),
             ],
         );
         harness.poll(page(3, vec![since, past("p"), past("q")])).await;
@@ -463,8 +475,12 @@ fn components_are_compared_one_by_one() {
         assert_eq!(
             emitted,
             [
-                ("api", Status::MajorOutage, None),
-                ("api", Status::Operational, Some(Status::MajorOutage))
+                ("api", ComponentStatus::MajorOutage.into(), None),
+                (
+                    "api",
+                    ComponentStatus::Operational.into(),
+                    Some(ComponentStatus::MajorOutage.into())
+                )
             ]
         );
     });
@@ -488,12 +504,12 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
             snapshot.coverage.incidents = Listing::Unknown;
             snapshot
         };
-        harness.poll(shown(Status::Investigating, 1, "Looking.")).await;
-        harness.poll(shown(Status::Identified, 2, "Found.")).await;
-        harness.poll(shown(Status::Identified, 2, "Found it.")).await;
-        harness.poll(shown(Status::Investigating, 1, "Looking.")).await;
-        harness.poll(shown(Status::Identified, 5, "Found it.")).await;
-        harness.poll(shown(Status::Resolved, 6, "Done.")).await;
+        harness.poll(shown(IncidentStatus::Investigating, 1, "Looking.")).await;
+        harness.poll(shown(IncidentStatus::Identified, 2, "Found.")).await;
+        harness.poll(shown(IncidentStatus::Identified, 2, "Found it.")).await;
+        harness.poll(shown(IncidentStatus::Investigating, 1, "Looking.")).await;
+        harness.poll(shown(IncidentStatus::Identified, 5, "Found it.")).await;
+        harness.poll(shown(IncidentStatus::Resolved, 6, "Done.")).await;
         assert_eq!(
             harness.short(),
             [
@@ -511,7 +527,7 @@ fn a_replaced_text_is_a_new_update_or_an_edit_by_its_time() {
 fn parser_changes_correct_the_state_without_events() {
     run_system(async {
         let mut harness = Harness::new(FirstRun::Active).await;
-        let shown = |items: &[(&str, Status, i64, &str)]| {
+        let shown = |items: &[(&str, IncidentStatus, i64, &str)]| {
             let incidents = items.iter().map(|(title, status, minute, text)| Incident {
                 title: (*title).to_owned(),
                 basis: Basis::Silent,
@@ -533,16 +549,16 @@ fn parser_changes_correct_the_state_without_events() {
             snapshot
         };
         let before = [
-            ("a behoben", Status::Update, 1, "Words."),
-            ("b behoben", Status::Update, 1, "Words."),
-            ("c", Status::Update, 1, "Words."),
+            ("a behoben", IncidentStatus::Update, 1, "Words."),
+            ("b behoben", IncidentStatus::Update, 1, "Words."),
+            ("c", IncidentStatus::Update, 1, "Words."),
         ];
         harness.poll_by("feed", 1, shown(&before)).await;
         assert_eq!(harness.short(), [""; 0]);
         let after = [
-            ("a behoben", Status::Resolved, 1, "Words."),
-            ("b behoben", Status::Resolved, 3, "Other words."),
-            ("c behoben", Status::Resolved, 1, "Words."),
+            ("a behoben", IncidentStatus::Resolved, 1, "Words."),
+            ("b behoben", IncidentStatus::Resolved, 3, "Other words."),
+            ("c behoben", IncidentStatus::Resolved, 1, "Words."),
         ];
         harness.poll_by("feed", 2, shown(&after)).await;
         // Changes of the page are emitted: a different text, a different title.
@@ -582,14 +598,14 @@ fn suppressed_events_are_stored_and_leave_no_gap() {
             ..Filter::default()
         };
         let mut harness = Harness::filtered(FirstRun::All, filter).await;
-        let mut web = incident("w", vec![update("1", Status::Investigating, 1, "Web.")]);
+        let mut web = incident("w", vec![update("1", IncidentStatus::Investigating, 1, "Web.")]);
         web.components.push(Component {
             id: None,
             name: "Web".to_owned(),
             group: None,
             status: ComponentStatus::MajorOutage,
         });
-        let mut api = incident("a", vec![update("1", Status::Investigating, 2, "API.")]);
+        let mut api = incident("a", vec![update("1", IncidentStatus::Investigating, 2, "API.")]);
         api.components.push(Component {
             id: None,
             name: "API requests".to_owned(),
@@ -601,8 +617,8 @@ fn suppressed_events_are_stored_and_leave_no_gap() {
         // Once emitted, an incident is emitted to its end, whatever components it names.
         api.components.clear();
         api.impact = Impact::None;
-        api.updates.push(update("2", Status::Resolved, 3, "Over."));
-        api.status = Status::Resolved;
+        api.updates.push(update("2", IncidentStatus::Resolved, 3, "Over."));
+        api.status = IncidentStatus::Resolved;
         harness.poll(page(3, vec![web, api])).await;
         assert_eq!(harness.short(), ["incident a resolved: Over."]);
         let kept = Reader::open(harness.dir.path()).unwrap().filtered(&Query::default()).unwrap();
@@ -613,8 +629,8 @@ fn suppressed_events_are_stored_and_leave_no_gap() {
 #[test]
 fn an_end_without_an_impact_keeps_the_last_known_one() {
     let over = |mut incident: Incident| {
-        incident.updates.push(update("3", Status::Resolved, 3, "Over."));
-        Incident { status: Status::Resolved, impact: Impact::Unknown, ..incident }
+        incident.updates.push(update("3", IncidentStatus::Resolved, 3, "Over."));
+        Incident { status: IncidentStatus::Resolved, impact: Impact::Unknown, ..incident }
     };
     run_system(async {
         let mut harness = Harness::new(FirstRun::All).await;
@@ -624,7 +640,7 @@ fn an_end_without_an_impact_keeps_the_last_known_one() {
         let end = harness.new_events().pop().unwrap();
         assert_eq!(
             (end.status, end.impact, end.previous_impact),
-            (Status::Resolved, Impact::Minor, Some(Impact::Minor))
+            (IncidentStatus::Resolved.into(), Impact::Minor, Some(Impact::Minor))
         );
         assert_eq!(harness.poll(page(4, vec![over(opened())])).await.verdict, Verdict::Same);
         // An impact that the page states is used.
@@ -694,8 +710,13 @@ fn a_platform_move_repeats_and_closes_nothing() {
                 moved.page.id = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned());
             }
             // Updates newer than the last successful poll are new, even on the day of the move.
-            moved.incidents[0].updates.push(update("01NEWER", Status::Monitoring, 2, "Fixed."));
-            moved.incidents[0].status = Status::Monitoring;
+            moved.incidents[0].updates.push(update(
+                "01NEWER",
+                IncidentStatus::Monitoring,
+                2,
+                "Fixed.",
+            ));
+            moved.incidents[0].status = IncidentStatus::Monitoring;
             let recorded = harness.poll_from(source, moved.clone()).await;
             assert!(recorded.active, "the open incident is still open");
             let new_events = harness.new_events();
@@ -706,10 +727,14 @@ fn a_platform_move_repeats_and_closes_nothing() {
             assert_eq!(
                 emitted,
                 [
-                    (Kind::Incident, Status::Monitoring, Some(Status::Identified)),
-                    (Kind::Provider, Status::Reachable, None),
+                    (
+                        Kind::Incident,
+                        IncidentStatus::Monitoring.into(),
+                        Some(IncidentStatus::Identified.into())
+                    ),
+                    (Kind::Provider, ProviderStatus::Reachable.into(), None),
                     // Matched by its name.
-                    (Kind::Component, Status::MajorOutage, None),
+                    (Kind::Component, ComponentStatus::MajorOutage.into(), None),
                 ],
                 "{source}"
             );
@@ -734,7 +759,7 @@ fn items_resurfacing_at_the_end_of_a_list_are_not_new() {
     run_system(async {
         let mut harness = Harness::new(FirstRun::Active).await;
         let at = |id: &str, minute: i64| {
-            incident(id, vec![update("1", Status::Resolved, minute, "Over.")])
+            incident(id, vec![update("1", IncidentStatus::Resolved, minute, "Over.")])
         };
         harness.poll(page(0, vec![at("c", -10), at("b", -20)])).await;
         // One item is removed: an older one is listed again.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 use statuswatch::fake::platform::Statuspage;
 use statuswatch::fake::{Cluster, Fault, Provider, Request, Server};
 use statuswatch::ledger::Reader;
@@ -47,7 +47,7 @@ async fn an_outage_is_reported_at_both_ends_and_what_happened_meanwhile_is_repor
     polls(&server, "acme", 2).await;
     acme.fault(Fault::Closed);
     run.wait_err("acme cannot be read: cannot connect").await;
-    acme.update(posted.incident, Status::Identified, "Update 1.").unwrap();
+    acme.update(posted.incident, IncidentStatus::Identified, "Update 1.").unwrap();
     polls(&server, "neighbor", 8).await;
     acme.clear_faults();
     bench.wait_events(2).await;
@@ -87,7 +87,7 @@ async fn an_address_that_has_moved_is_followed_and_reported_once() {
     let run = bench.start(&["run"]);
     for n in 1..4 {
         bench.wait_events(n).await;
-        acme.update(posted.incident, Status::Identified, &format!("Update {n}.")).unwrap();
+        acme.update(posted.incident, IncidentStatus::Identified, &format!("Update {n}.")).unwrap();
     }
     bench.wait_events(4).await;
     let ended = run.stop().await;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 use serde_json::Value;
-use statuswatch::event::{ComponentStatus, Impact, Status};
+use statuswatch::event::{ComponentStatus, Impact, IncidentStatus};
 use statuswatch::fake::platform::Statuspage;
 use statuswatch::fake::{Fault, Provider, Server};
 
@@ -102,7 +102,7 @@ async fn watched(bench: &Bench, acme: &Provider, server: &Server, args: &[&str])
     bench.wait_events(1).await;
     let incident = acme.open_incident("Failed requests", Impact::Major, &["Compute"], "We look.");
     bench.wait_events(2).await;
-    acme.update(incident.incident, Status::Identified, "A disk is full.").unwrap();
+    acme.update(incident.incident, IncidentStatus::Identified, "A disk is full.").unwrap();
     acme.set_component("Compute", ComponentStatus::MajorOutage).unwrap();
     bench.wait_events(4).await;
     acme.fault_next(2, Fault::Status(503, None));
@@ -209,7 +209,7 @@ async fn a_killed_recording_is_valid_and_can_be_continued() {
     let incident = acme.open_incident("Failed requests", Impact::Major, &[], "Update 0.");
     for kill in 0..4 {
         let text = format!("Update {} of a page that is recorded.", kill + 1);
-        acme.update(incident.incident, Status::Identified, &text).unwrap();
+        acme.update(incident.incident, IncidentStatus::Identified, &text).unwrap();
         bench.wait_events(kill + 3).await;
         run.signal(Signal::KILL);
         run.ended().await;

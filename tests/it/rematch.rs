@@ -2,7 +2,7 @@
 //! read. Nothing reported before is reported again, nothing that is open is closed.
 
 use serde_json::Value;
-use statuswatch::event::{ComponentStatus, Impact, Status};
+use statuswatch::event::{ComponentStatus, Impact, IncidentStatus};
 use statuswatch::fake::platform::{Atom, IncidentIo, Platform, Statuspage};
 use statuswatch::fake::{Cluster, Fault, Posted, Provider, Server};
 
@@ -39,7 +39,7 @@ impl Story {
         let bench = Bench::new().provider("acme", &server.url("acme"), &more);
         let run = bench.start(&["run"]);
         bench.wait_events(1).await;
-        page.update(posted.incident, Status::Identified, "A disk has failed.").unwrap();
+        page.update(posted.incident, IncidentStatus::Identified, "A disk has failed.").unwrap();
         bench.wait_events(2).await;
         Self { page, server, bench, run, posted }
     }
@@ -61,7 +61,7 @@ impl Story {
         let status = self.bench.status_of("acme").unwrap();
         assert_eq!(status["open"].as_array().unwrap().len(), 1, "still open: {status:#}");
         let before = self.bench.events().len();
-        page.update(incident, Status::Monitoring, "The disk is replaced.").unwrap();
+        page.update(incident, IncidentStatus::Monitoring, "The disk is replaced.").unwrap();
         self.bench.wait_events(before + 1).await;
         page.set_component("Compute", ComponentStatus::DegradedPerformance).unwrap();
         let more = usize::from(shows_components);

@@ -113,7 +113,9 @@ async fn hostile_texts_are_harmless_wherever_they_are_shown() {
     for provider in [&acme, &other] {
         let components = [if provider.id() == "acme" { HOSTILE } else { "Compute" }];
         let posted = provider.open_incident(HOSTILE, Impact::Major, &components, HOSTILE);
-        provider.update(posted.incident, statuswatch::event::Status::Identified, HOSTILE).unwrap();
+        provider
+            .update(posted.incident, statuswatch::event::IncidentStatus::Identified, HOSTILE)
+            .unwrap();
     }
     let html = format!(
         "<!doctype html><html><head><title>{HOSTILE}</title></head><body>{HOSTILE}</body></html>"

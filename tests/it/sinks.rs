@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use statuswatch::config::Rotation;
-use statuswatch::event::{Impact, Kind, Status, StatusEvent, parse_time};
+use statuswatch::event::{Impact, IncidentStatus, Kind, StatusEvent, parse_time};
 use statuswatch::sink::{
     Cursor, EventLogSink, LogFileFormat, LogReader, Sink, SinkError, StoredEvent,
 };
@@ -29,7 +29,7 @@ fn recorded(seq: u64) -> StoredEvent {
         update_id: Some(format!("u{seq}")),
         revision: 1,
         title: "Slow parcels".into(),
-        status: Status::Monitoring,
+        status: IncidentStatus::Monitoring.into(),
         previous_status: None,
         impact: Impact::Minor,
         previous_impact: None,

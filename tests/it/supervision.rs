@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::System;
 use serde_json::Value;
 use statuswatch::config::{Config, Console, ConsoleFormat};
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 use statuswatch::fake::platform::Statuspage;
 use statuswatch::fake::{Cluster, Posted, Provider, Request, Server};
 use statuswatch::ledger::StateLock;
@@ -123,7 +123,7 @@ fn a_poller_that_panics_is_replaced_counted_and_goes_on_where_it_was() {
         );
         assert!(story.server.requests_of("neighbor").len() > neighbor);
         assert_eq!(story.bench.status_of("neighbor").unwrap()["restarts"], 0);
-        story.acme.update(posted.incident, Status::Identified, "Update 1.").unwrap();
+        story.acme.update(posted.incident, IncidentStatus::Identified, "Update 1.").unwrap();
         assert_eq!(texts(&story.bench.wait_events(2).await), ["Update 0.", "Update 1."]);
         story.end().await;
     });
@@ -194,7 +194,7 @@ fn a_ledger_that_crashes_with_results_in_flight_loses_nothing() {
         for round in 1..=3 {
             story
                 .acme
-                .update(posted.incident, Status::Identified, &format!("Update {round}."))
+                .update(posted.incident, IncidentStatus::Identified, &format!("Update {round}."))
                 .unwrap();
             story.break_it(InjectedFault::Ledger);
             story.polls("acme", 1).await;
@@ -221,7 +221,7 @@ fn a_sink_that_crashes_resumes_exactly() {
             story.break_it(InjectedFault::Sink("event_log.json".to_owned()));
             story
                 .acme
-                .update(posted.incident, Status::Identified, &format!("Update {round}."))
+                .update(posted.incident, IncidentStatus::Identified, &format!("Update {round}."))
                 .unwrap();
         }
         let events = story.bench.wait_events(5).await;

@@ -14,7 +14,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use statuswatch_fake::model::event::{Impact, Status};
+//! use statuswatch_fake::model::event::{Impact, IncidentStatus};
 //! use statuswatch_fake::platform::Statuspage;
 //! use statuswatch_fake::{Fault, Provider, Server, Cluster};
 //!
@@ -27,7 +27,7 @@
 //!
 //!     let posted = provider.open_incident("API down", Impact::Major, &["API"], "We investigate.");
 //!     provider.fault_next(1, Fault::Truncated);
-//!     provider.update(posted.incident, Status::Identified, "A bad deploy.");
+//!     provider.update(posted.incident, IncidentStatus::Identified, "A bad deploy.");
 //!     server.stop().await;
 //!     Ok(())
 //! }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use statuswatch_model::event::{ComponentStatus, Impact, Status, Time};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Time};
 
 use super::fault::{Behaviour, Fault};
 use super::inner::{Inner, Planned};
@@ -145,7 +145,7 @@ impl Provider {
     }
 
     /// Adds an update. Like all operations below, returns `None` for an unknown incident.
-    pub fn update(&self, incident: u64, status: Status, text: &str) -> Option<Posted> {
+    pub fn update(&self, incident: u64, status: IncidentStatus, text: &str) -> Option<Posted> {
         self.change(|state, now| state.update(now, incident, status, text))
     }
 
@@ -161,7 +161,7 @@ impl Provider {
 
     /// Resolves an incident: it leaves the summary and stays in the history.
     pub fn resolve(&self, incident: u64, text: &str) -> Option<Posted> {
-        self.update(incident, Status::Resolved, text)
+        self.update(incident, IncidentStatus::Resolved, text)
     }
 
     /// Removes an incident or maintenance from the page.
@@ -195,17 +195,17 @@ impl Provider {
 
     /// Starts a maintenance.
     pub fn start(&self, maintenance: u64, text: &str) -> Option<Posted> {
-        self.update(maintenance, Status::InProgress, text)
+        self.update(maintenance, IncidentStatus::InProgress, text)
     }
 
     /// Sets a maintenance to verifying.
     pub fn verify(&self, maintenance: u64, text: &str) -> Option<Posted> {
-        self.update(maintenance, Status::Verifying, text)
+        self.update(maintenance, IncidentStatus::Verifying, text)
     }
 
     /// Completes a maintenance.
     pub fn complete(&self, maintenance: u64, text: &str) -> Option<Posted> {
-        self.update(maintenance, Status::Completed, text)
+        self.update(maintenance, IncidentStatus::Completed, text)
     }
 
     /// Imports past incidents.

@@ -5,7 +5,7 @@
 
 use chrono::{Duration, SubsecRound};
 
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Kind, Time};
 
 /// The state of a page.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct Incident {
     /// Its title.
     pub title: String,
     /// Its status.
-    pub status: Status,
+    pub status: IncidentStatus,
     /// Its impact.
     pub impact: Impact,
     /// When it was opened.
@@ -71,7 +71,7 @@ pub struct Update {
     /// Its number within the page.
     pub number: u64,
     /// The status it gives the incident.
-    pub status: Status,
+    pub status: IncidentStatus,
     /// Its text.
     pub text: String,
     /// When it was published.
@@ -131,12 +131,12 @@ impl State {
 
     /// Opens an incident with its first update.
     pub fn open(&mut self, now: Time, opening: &Opening<'_>) -> Posted {
-        self.begin(now, Kind::Incident, Status::Investigating, opening, None)
+        self.begin(now, Kind::Incident, IncidentStatus::Investigating, opening, None)
     }
 
     /// Announces a maintenance from `window.0` to `window.1`.
     pub fn schedule(&mut self, now: Time, opening: &Opening<'_>, window: (Time, Time)) -> Posted {
-        self.begin(now, Kind::Maintenance, Status::Scheduled, opening, Some(window))
+        self.begin(now, Kind::Maintenance, IncidentStatus::Scheduled, opening, Some(window))
     }
 
     /// Adds an update; a final status ends the incident. Returns `None` for an unknown incident.
@@ -144,7 +144,7 @@ impl State {
         &mut self,
         now: Time,
         incident: u64,
-        status: Status,
+        status: IncidentStatus,
         text: &str,
     ) -> Option<Posted> {
         let number = self.number();
@@ -216,11 +216,11 @@ impl State {
             let number = self.number();
             let updates = [
                 (
-                    Status::Investigating,
+                    IncidentStatus::Investigating,
                     format!("We are looking into past problem {age}."),
                     created,
                 ),
-                (Status::Resolved, format!("Past problem {age} is solved."), ended),
+                (IncidentStatus::Resolved, format!("Past problem {age} is solved."), ended),
             ];
             let updates = updates.map(|(status, text, at)| Update {
                 number: self.number(),
@@ -233,7 +233,7 @@ impl State {
                 number,
                 kind: Kind::Incident,
                 title: format!("Past problem {age}"),
-                status: Status::Resolved,
+                status: IncidentStatus::Resolved,
                 impact: Impact::Minor,
                 created,
                 changed: ended,
@@ -285,7 +285,7 @@ impl State {
         &mut self,
         now: Time,
         kind: Kind,
-        status: Status,
+        status: IncidentStatus,
         opening: &Opening<'_>,
         window: Option<(Time, Time)>,
     ) -> Posted {

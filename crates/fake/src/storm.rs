@@ -9,7 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::Instant;
 
-use statuswatch_model::event::{ComponentStatus, Impact, Status};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus};
 
 use super::fault::{Fault, RetryAfter};
 use super::provider::Provider;
@@ -32,7 +32,7 @@ pub struct Storm {
 enum Act {
     Open { slot: usize, provider: usize, component: usize, impact: Impact, title: &'static str },
     Schedule { slot: usize, provider: usize, component: usize },
-    Update { slot: usize, status: Status, text: String },
+    Update { slot: usize, status: IncidentStatus, text: String },
     Edit { slot: usize, text: String },
     Escalate { slot: usize, impact: Impact },
     Component { provider: usize, component: usize, status: ComponentStatus },
@@ -119,10 +119,10 @@ impl Plan {
         let impact = self.pick(&[Impact::Minor, Impact::Minor, Impact::Major, Impact::Critical]);
         let title = self.pick(TITLES);
         let steps = [
-            (Status::Investigating, "We are still looking into it."),
-            (Status::Identified, "The cause is known and a fix is on its way."),
-            (Status::Monitoring, "A fix is in place; we are watching the results."),
-            (Status::Resolved, "This incident is over."),
+            (IncidentStatus::Investigating, "We are still looking into it."),
+            (IncidentStatus::Identified, "The cause is known and a fix is on its way."),
+            (IncidentStatus::Monitoring, "A fix is in place; we are watching the results."),
+            (IncidentStatus::Resolved, "This incident is over."),
         ];
         let begin = self.rng.f64() * 0.55;
         let step = (0.82 - begin) * (0.3 + 0.7 * self.rng.f64()) / steps.len() as f64;
@@ -135,7 +135,7 @@ impl Plan {
         self.add(begin, Act::Component { provider, component, status: worse });
         for (number, (status, text)) in (1_u32..).zip(steps) {
             let at = begin + step * f64::from(number);
-            if status == Status::Investigating && self.rng.bool() {
+            if status == IncidentStatus::Investigating && self.rng.bool() {
                 self.add(at, Act::Escalate { slot, impact: Impact::Critical });
             }
             self.add(
@@ -163,9 +163,9 @@ impl Plan {
         let (slot, provider, component) =
             self.slot(providers, |provider| provider.platform().shows_maintenances());
         let steps = [
-            (Status::InProgress, "The maintenance has begun."),
-            (Status::Verifying, "The work is done and being checked."),
-            (Status::Completed, "The maintenance is complete."),
+            (IncidentStatus::InProgress, "The maintenance has begun."),
+            (IncidentStatus::Verifying, "The work is done and being checked."),
+            (IncidentStatus::Completed, "The maintenance is complete."),
         ];
         let begin = self.rng.f64() * 0.5;
         let step = (0.8 - begin) * (0.4 + 0.6 * self.rng.f64()) / steps.len() as f64;

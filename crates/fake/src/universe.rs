@@ -9,7 +9,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Kind, Status, Time};
 
 use super::platform::{
     Atom, BetterStack, Google, IncidentIo, Instatus, JsonFeed, Platform, Rss, Slack, StatusIo,
@@ -266,7 +266,7 @@ impl Universe {
         &self,
         provider: &Provider,
         incident: u64,
-        status: Status,
+        status: IncidentStatus,
         text: &str,
     ) -> Option<Posted> {
         let posted = provider.update(incident, status, text)?;
@@ -329,7 +329,7 @@ impl Universe {
             update: Some(posted.update),
             revision,
             title: title.clone(),
-            status: update.status,
+            status: update.status.into(),
             impact: *impact,
             text: update.text.clone(),
             at: update.at,

@@ -10,7 +10,7 @@ mod windows;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use crate::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind, Time};
 
 /// The contents of a page at one poll.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -84,7 +84,7 @@ pub struct Incident {
     /// Plain text on one line.
     pub title: String,
     /// Its current status.
-    pub status: Status,
+    pub status: IncidentStatus,
     /// What the status is based on.
     pub basis: Basis,
     /// Its current impact.
@@ -124,12 +124,12 @@ pub enum Basis {
 pub struct Update {
     /// What identifies it.
     pub id: UpdateId,
-    /// The status it gives the incident; [`Status::Update`] if it states none.
-    pub status: Status,
+    /// The status it gives the incident; [`IncidentStatus::Update`] if it states none.
+    pub status: IncidentStatus,
     /// The status stated in the update itself. Together with the text it determines whether the
-    /// update was edited. [`Status::Update`] if the source inferred `status` from the update's
-    /// position, its time or the incident, all of which can change without an edit.
-    pub stated: Status,
+    /// update was edited. [`IncidentStatus::Update`] if the source inferred `status` from the
+    /// update's position, its time or the incident, all of which can change without an edit.
+    pub stated: IncidentStatus,
     /// The provider's time of the update, displayed to users and used to order events.
     pub published_at: Option<Time>,
     /// When its text was last edited, if the platform says so. An older time than the stored one
@@ -195,7 +195,7 @@ impl Snapshot {
     pub fn impact(&self) -> Impact {
         let incidents = self
             .open()
-            .filter(|incident| incident.status != Status::Scheduled)
+            .filter(|incident| incident.status != IncidentStatus::Scheduled)
             .map(|incident| incident.impact);
         let states = self.components.iter().map(|component| component.status);
         let unknown = states.clone().filter(|state| *state == ComponentStatus::Unknown).count();
@@ -216,7 +216,7 @@ impl Snapshot {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.impact() == Impact::None
-            && self.open().all(|incident| incident.status == Status::Scheduled)
+            && self.open().all(|incident| incident.status == IncidentStatus::Scheduled)
     }
 }
 
@@ -228,7 +228,11 @@ impl Incident {
             kind,
             id: id.into(),
             title: title.into(),
-            status: if kind == Kind::Maintenance { Status::Scheduled } else { Status::Update },
+            status: if kind == Kind::Maintenance {
+                IncidentStatus::Scheduled
+            } else {
+                IncidentStatus::Update
+            },
             basis: Basis::default(),
             impact: if kind == Kind::Maintenance { Impact::Maintenance } else { Impact::Unknown },
             url: None,

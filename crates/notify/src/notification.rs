@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use statuswatch_model::event::{Impact, Kind, Status, StatusEvent, Time};
+use statuswatch_model::event::{Impact, Kind, ProviderStatus, Status, StatusEvent, Time};
 
 /// One message for one channel.
 #[derive(Debug, Clone)]
@@ -194,7 +194,9 @@ impl Notification<'_> {
         match self.content {
             Content::Event(event) if event.kind == Kind::Provider => {
                 // A page that cannot be read hides an impact of any size.
-                if event.status == Status::Unreachable || event.status == Status::Offline {
+                if event.status == ProviderStatus::Unreachable
+                    || event.status == ProviderStatus::Offline
+                {
                     Severity::Major
                 } else {
                     Severity::Info

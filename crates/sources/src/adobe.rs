@@ -18,7 +18,7 @@ use super::support::fields::{self, Id, OrDefault, Text, When};
 use super::support::{Items, List, Order, RawUpdate, json, name, order_updates, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -153,9 +153,9 @@ impl Source for Adobe {
         bounded(&messages)?;
         let whole = items.rejected() == 0;
         let quiet = whole
-            && incidents
-                .iter()
-                .all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
+            && incidents.iter().all(|incident| {
+                incident.status.is_over() || incident.status == IncidentStatus::Scheduled
+            });
         let listing = if whole { Listing::Open } else { Listing::Unknown };
         Ok(Snapshot {
             page: Page {
@@ -207,7 +207,7 @@ fn incident(
         components.push(component(Some(product.id.0.clone()), name(&product.name), None, state));
         for (key, entry) in &product.history {
             let status = match status(&entry.status) {
-                Status::Completed => Status::Resolved,
+                IncidentStatus::Completed => IncidentStatus::Resolved,
                 status => status,
             };
             let written = RawUpdate::new(status, fields::moment_of(key), entry.text(messages));
@@ -216,7 +216,7 @@ fn incident(
     }
     let entries = products.iter().flat_map(|product| &product.history);
     let incident = Incident {
-        status: if open { Status::Investigating } else { Status::Resolved },
+        status: if open { IncidentStatus::Investigating } else { IncidentStatus::Resolved },
         impact: Impact::worst(severities),
         started_at: updates.values().filter_map(|written| written.at).min(),
         updates: order_updates(updates.into_values(), Order::OldestFirst),
@@ -237,7 +237,7 @@ fn maintenance(
     let list: List = wire.products.into_values().collect();
     let products: Vec<Planned> = items.nested("products", &list)?;
     let status = planned(&wire.status);
-    let state = if status == Status::InProgress {
+    let state = if status == IncidentStatus::InProgress {
         ComponentStatus::UnderMaintenance
     } else {
         ComponentStatus::Operational
@@ -252,7 +252,7 @@ fn maintenance(
         let text = with_window(&entry.text(messages), start, end);
         // An unknown word does not mean "in progress" either.
         let status = match self::status(&entry.status) {
-            Status::Update => Status::Update,
+            IncidentStatus::Update => IncidentStatus::Update,
             _ => planned(&entry.status),
         };
         let at = fields::moment_of(key);
@@ -262,12 +262,12 @@ fn maintenance(
     let text = with_window(&written(wire.message.as_deref()), start, end);
     if updates.is_empty() && !text.is_empty() {
         // There are no updates; the text is that of the announcement.
-        updates.push(RawUpdate::new(Status::Scheduled, start, text));
+        updates.push(RawUpdate::new(IncidentStatus::Scheduled, start, text));
     }
     let entries = products.iter().flat_map(|product| &product.history);
     let maintenance = Incident {
         status,
-        started_at: wire.started_on.filter(|_| status != Status::Scheduled).or(start),
+        started_at: wire.started_on.filter(|_| status != IncidentStatus::Scheduled).or(start),
         scheduled_for: start,
         scheduled_until: end,
         updates: order_updates(updates, Order::OldestFirst),
@@ -281,11 +281,11 @@ fn maintenance(
 }
 
 /// Returns the status of a maintenance.
-fn planned(word: &str) -> Status {
+fn planned(word: &str) -> IncidentStatus {
     match status(word) {
-        Status::Resolved | Status::Completed => Status::Completed,
-        Status::Scheduled => Status::Scheduled,
-        _ => Status::InProgress,
+        IncidentStatus::Resolved | IncidentStatus::Completed => IncidentStatus::Completed,
+        IncidentStatus::Scheduled => IncidentStatus::Scheduled,
+        _ => IncidentStatus::InProgress,
     }
 }
 
@@ -310,21 +310,21 @@ fn title<'a>(
     one_line(&format!("{what}: {}{more}", named.join(", ")), MAX_NAME)
 }
 
-fn status(word: &str) -> Status {
-    const WORDS: &[(&str, Status)] = &[
-        ("opened", Status::Investigating),
-        ("started", Status::Investigating),
-        ("reopened", Status::Investigating),
-        ("discovery", Status::Investigating),
-        ("updated", Status::Update),
-        ("scheduled", Status::Scheduled),
-        ("closed", Status::Resolved),
-        ("completed", Status::Completed),
-        ("canceled", Status::Resolved),
-        ("cancelled", Status::Resolved),
-        ("dismissed", Status::Resolved),
+fn status(word: &str) -> IncidentStatus {
+    const WORDS: &[(&str, IncidentStatus)] = &[
+        ("opened", IncidentStatus::Investigating),
+        ("started", IncidentStatus::Investigating),
+        ("reopened", IncidentStatus::Investigating),
+        ("discovery", IncidentStatus::Investigating),
+        ("updated", IncidentStatus::Update),
+        ("scheduled", IncidentStatus::Scheduled),
+        ("closed", IncidentStatus::Resolved),
+        ("completed", IncidentStatus::Completed),
+        ("canceled", IncidentStatus::Resolved),
+        ("cancelled", IncidentStatus::Resolved),
+        ("dismissed", IncidentStatus::Resolved),
     ];
-    vocabulary::lookup(word, WORDS).unwrap_or(Status::Update)
+    vocabulary::lookup(word, WORDS).unwrap_or(IncidentStatus::Update)
 }
 
 fn severity(word: &str) -> Impact {

@@ -15,7 +15,7 @@ use super::support::{Items, List, at, json, lenient, name, prose, sniff, vocabul
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
 use statuswatch_model::event::{
-    Component, ComponentStatus, Impact, Kind, Status, Time, expressible,
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, Time, expressible,
 };
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
@@ -227,16 +227,19 @@ fn is_maintenance(event: &Event) -> bool {
     vocabulary::lookup(&event.status_type, &[("Maintenance", ())]).is_some()
 }
 
-fn status(event: &Event) -> Status {
+fn status(event: &Event) -> IncidentStatus {
     let planned = is_maintenance(event);
     let table = [
-        ("ongoing", if planned { Status::InProgress } else { Status::Investigating }),
-        ("resolved", if planned { Status::Completed } else { Status::Resolved }),
-        ("completed", if planned { Status::Completed } else { Status::Resolved }),
-        ("upcoming", Status::Scheduled),
-        ("scheduled", Status::Scheduled),
+        (
+            "ongoing",
+            if planned { IncidentStatus::InProgress } else { IncidentStatus::Investigating },
+        ),
+        ("resolved", if planned { IncidentStatus::Completed } else { IncidentStatus::Resolved }),
+        ("completed", if planned { IncidentStatus::Completed } else { IncidentStatus::Resolved }),
+        ("upcoming", IncidentStatus::Scheduled),
+        ("scheduled", IncidentStatus::Scheduled),
     ];
-    vocabulary::lookup(&event.state, &table).unwrap_or(Status::Update)
+    vocabulary::lookup(&event.state, &table).unwrap_or(IncidentStatus::Update)
 }
 
 fn impact(kind: &str) -> Impact {

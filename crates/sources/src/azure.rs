@@ -8,7 +8,7 @@ use url::Url;
 use super::feed::Feed;
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
-use statuswatch_model::event::{Impact, Status};
+use statuswatch_model::event::{Impact, IncidentStatus};
 use statuswatch_model::snapshot::{Basis, Coverage, Listing, Snapshot};
 
 const NAME: &str = "azure";
@@ -67,8 +67,8 @@ impl Source for Azure {
         let mut snapshot = Feed.parse(documents, limits)?;
         for incident in &mut snapshot.incidents {
             // It states no status, but it is listed.
-            if incident.status == Status::Update {
-                incident.status = Status::Investigating;
+            if incident.status == IncidentStatus::Update {
+                incident.status = IncidentStatus::Investigating;
                 incident.basis = Basis::Stated;
             }
         }

@@ -20,7 +20,7 @@ use super::support::{
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
 use statuswatch_model::event::{
-    Component, ComponentStatus, Impact, Kind, Status, Time, expressible,
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, Time, expressible,
 };
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
@@ -318,7 +318,7 @@ fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> I
         let written = match end(kind, update) {
             Some(end) => RawUpdate::new(end, at.0, text),
             None if place == 0 => RawUpdate::concluded(begin(kind), at.0, text),
-            None => RawUpdate::new(Status::Update, at.0, text),
+            None => RawUpdate::new(IncidentStatus::Update, at.0, text),
         };
         RawUpdate { id: Some(id.0.clone()), ..written }
     });
@@ -326,12 +326,12 @@ fn incident(report: Report, context: &Context<'_>, named: &mut HashSet<Id>) -> I
     let over = attributes.aggregate_state == "resolved";
     incident.status = match kind {
         Kind::Maintenance => stage(&attributes, over, &incident.components, context.newest),
-        _ if over => Status::Resolved,
-        _ => incident.updates.last().map_or(Status::Investigating, |update| update.status),
+        _ if over => IncidentStatus::Resolved,
+        _ => incident.updates.last().map_or(IncidentStatus::Investigating, |update| update.status),
     };
-    if incident.status == Status::Resolved && !over {
+    if incident.status == IncidentStatus::Resolved && !over {
         // The update concerns some of the resources; the report itself is open.
-        incident.status = Status::Update;
+        incident.status = IncidentStatus::Update;
     }
     if kind == Kind::Maintenance {
         // The document may be older than the time at which it is read.
@@ -361,17 +361,25 @@ fn affects(kind: Kind, affected: &Affected, context: &Context<'_>) -> Option<Com
 
 /// Returns the end stated by an update, which is one that calls every resource it names operational
 /// again.
-fn end(kind: Kind, update: &UpdateAttributes) -> Option<Status> {
+fn end(kind: Kind, update: &UpdateAttributes) -> Option<IncidentStatus> {
     let affected = &update.affected_resources;
     let over =
         !affected.is_empty() && affected.iter().all(|affected| affected.status == "resolved");
-    let end = if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved };
+    let end = if kind == Kind::Maintenance {
+        IncidentStatus::Completed
+    } else {
+        IncidentStatus::Resolved
+    };
     over.then_some(end)
 }
 
 /// Returns the status that the first update of a report states.
-fn begin(kind: Kind) -> Status {
-    if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating }
+fn begin(kind: Kind) -> IncidentStatus {
+    if kind == Kind::Maintenance {
+        IncidentStatus::Scheduled
+    } else {
+        IncidentStatus::Investigating
+    }
 }
 
 /// Returns the status of a maintenance from the known times.
@@ -380,16 +388,16 @@ fn stage(
     over: bool,
     affected: &[Component],
     newest: Option<Time>,
-) -> Status {
+) -> IncidentStatus {
     let passed = |time: Option<Time>| time.zip(newest).is_some_and(|(time, newest)| time <= newest);
     if over || passed(report.ends_at.0) {
-        Status::Completed
+        IncidentStatus::Completed
     } else if passed(report.starts_at.0)
         || affected.iter().any(|one| one.status == ComponentStatus::UnderMaintenance)
             && report.starts_at.is_none()
     {
-        Status::InProgress
+        IncidentStatus::InProgress
     } else {
-        Status::Scheduled
+        IncidentStatus::Scheduled
     }
 }

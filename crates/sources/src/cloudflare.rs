@@ -20,7 +20,7 @@ use super::support::fields::{self, Id, Name, OrDefault, Prose, Text, When};
 use super::support::{Items, List, candidates, json, name, sniff, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Snapshot, Update, UpdateId, component,
 };
@@ -141,7 +141,7 @@ fn incident(items: &mut Items, wire: Item, by_id: &ById<'_>) -> Result<Incident,
         items.nested("components", &wire.components).map_err(|error| error.to_string())?;
     let mut incident = Incident::new(Kind::Incident, wire.id.0, wire.name);
     incident.status = match vocabulary::status(&wire.status) {
-        Status::Update if wire.resolved_at.is_some() => Status::Resolved,
+        IncidentStatus::Update if wire.resolved_at.is_some() => IncidentStatus::Resolved,
         status => status,
     };
     // An incident without impact says "none"; a missing impact is unknown.

@@ -16,7 +16,7 @@ use super::support::vocabulary::lookup;
 use super::support::{Items, List, MAX_NAME, at, candidates, json, link, sniff};
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -174,9 +174,9 @@ fn identity(permalink: &str) -> Option<String> {
 fn incident(id: String, issue: &Issue, snapshot: &Snapshot) -> Incident {
     let mut incident = Incident::new(Kind::Incident, id, one_line(&issue.title, MAX_NAME));
     incident.status = match (issue.resolved.0, issue.informational.0) {
-        (true, _) => Status::Resolved,
-        (false, true) => Status::Update,
-        (false, false) => Status::Investigating,
+        (true, _) => IncidentStatus::Resolved,
+        (false, true) => IncidentStatus::Update,
+        (false, false) => IncidentStatus::Investigating,
     };
     incident.impact = lookup(&issue.severity, IMPACT).unwrap_or(Impact::Unknown);
     incident.url = link(&issue.permalink);
@@ -203,29 +203,29 @@ fn join_feed(issues: &mut BTreeMap<String, Incident>, feed: &Snapshot) {
         } else if over {
             let title = past.title.trim_start_matches(RESOLVED).trim_start();
             let mut incident = Incident::new(Kind::Incident, id.clone(), title);
-            incident.status = Status::Resolved;
+            incident.status = IncidentStatus::Resolved;
             incident.url.clone_from(&past.url);
             incident.started_at = last.published_at;
-            incident.updates = updates(last, Status::Investigating, true);
+            incident.updates = updates(last, IncidentStatus::Investigating, true);
             issues.insert(id, incident);
         }
     }
 }
 
 /// Returns the present text, and the end, each with an identity that no edit changes.
-fn updates(text: &Update, status: Status, over: bool) -> Vec<Update> {
+fn updates(text: &Update, status: IncidentStatus, over: bool) -> Vec<Update> {
     // The status is that of the issue, whose changes are no edits of the text.
     let mut out = vec![Update {
         id: UpdateId::Native("text".to_owned()),
         status,
-        stated: Status::Update,
+        stated: IncidentStatus::Update,
         ..text.clone()
     }];
     if over {
         out.push(Update {
             id: UpdateId::Native("resolved".to_owned()),
-            status: Status::Resolved,
-            stated: Status::Resolved,
+            status: IncidentStatus::Resolved,
+            stated: IncidentStatus::Resolved,
             published_at: None,
             edited_at: None,
             text: String::new(),

@@ -19,7 +19,7 @@ use super::support::{
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -212,7 +212,7 @@ fn incident(items: &mut Items, wire: Item) -> Result<Incident, String> {
     let (updates, worst) = timeline(items, &wire.timeline)?;
     let mut incident = Incident::new(Kind::Incident, wire.id.0, wire.title);
     incident.status = match vocabulary::status(&wire.current_status) {
-        Status::Update if wire.resolved.0 => Status::Resolved,
+        IncidentStatus::Update if wire.resolved.0 => IncidentStatus::Resolved,
         status => status,
     };
     let present = worst_of(&now).filter(|_| !incident.status.is_over());
@@ -224,11 +224,11 @@ fn incident(items: &mut Items, wire: Item) -> Result<Incident, String> {
 }
 
 fn maintenance(items: &mut Items, wire: Planned) -> Result<Incident, String> {
-    const WORDS: &[(&str, Status)] = &[
-        ("scheduled", Status::Scheduled),
-        ("in_progress", Status::InProgress),
-        ("completed", Status::Completed),
-        ("canceled", Status::Completed),
+    const WORDS: &[(&str, IncidentStatus)] = &[
+        ("scheduled", IncidentStatus::Scheduled),
+        ("in_progress", IncidentStatus::InProgress),
+        ("completed", IncidentStatus::Completed),
+        ("canceled", IncidentStatus::Completed),
     ];
     let word = wire.current_status.or(wire.status).unwrap_or_default();
     let status = vocabulary::lookup(&word, WORDS)

@@ -14,7 +14,7 @@ use url::Url;
 use super::support::{fields, json, link, name, prose, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Impact, Kind, Status};
+use statuswatch_model::event::{Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId};
 use statuswatch_model::text::one_line;
 
@@ -54,7 +54,7 @@ pub struct JsonMap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
     /// A status of an incident.
-    Status(Status),
+    Status(IncidentStatus),
     /// An impact.
     Impact(Impact),
 }
@@ -156,17 +156,21 @@ fn incident(map: &JsonMap, item: &Value) -> Result<Incident, String> {
     let meaning = |word: &str| {
         map.words.iter().find(|(known, _)| known == word.trim()).map(|(_, meaning)| *meaning)
     };
-    let status = optional(&map.status).map_or(Status::Update, |word| match meaning(&word) {
-        Some(Word::Status(status)) => status,
-        _ => vocabulary::status(&word),
-    });
+    let status =
+        optional(&map.status).map_or(IncidentStatus::Update, |word| match meaning(&word) {
+            Some(Word::Status(status)) => status,
+            _ => vocabulary::status(&word),
+        });
     let impact = optional(&map.impact).map_or(Impact::Unknown, |word| match meaning(&word) {
         Some(Word::Impact(impact)) => impact,
         _ => vocabulary::impact(&word),
     });
     let planned = matches!(
         status,
-        Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed
+        IncidentStatus::Scheduled
+            | IncidentStatus::InProgress
+            | IncidentStatus::Verifying
+            | IncidentStatus::Completed
     );
     let kind =
         if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
@@ -219,8 +223,8 @@ mod tests {
             impact: at("/severity"),
             absent_is_over: false,
             words: vec![
-                ("2".to_owned(), Word::Status(Status::Resolved)),
-                ("Ongoing".to_owned(), Word::Status(Status::Investigating)),
+                ("2".to_owned(), Word::Status(IncidentStatus::Resolved)),
+                ("Ongoing".to_owned(), Word::Status(IncidentStatus::Investigating)),
                 ("sev1".to_owned(), Word::Impact(Impact::Critical)),
             ],
         }
@@ -250,7 +254,7 @@ mod tests {
         let [late, labels, vans] = snapshot.incidents.as_slice() else { panic!() };
         assert_eq!(
             (late.id.as_str(), late.status, late.impact),
-            ("7", Status::Investigating, Impact::Critical)
+            ("7", IncidentStatus::Investigating, Impact::Critical)
         );
         assert_eq!(late.url.as_deref(), Some("https://acme.example/7"));
         let [update] = late.updates.as_slice() else { panic!() };
@@ -260,11 +264,11 @@ mod tests {
         );
         assert_eq!(
             (labels.status, labels.impact, labels.updates.len()),
-            (Status::Resolved, Impact::Minor, 0)
+            (IncidentStatus::Resolved, Impact::Minor, 0)
         );
         assert_eq!(
             (vans.kind, vans.status, vans.url.as_deref()),
-            (Kind::Maintenance, Status::InProgress, None)
+            (Kind::Maintenance, IncidentStatus::InProgress, None)
         );
         assert!(read(r#"{"data": {"reports": []}}"#).unwrap().incidents.is_empty());
     }
@@ -290,7 +294,7 @@ mod tests {
         let snapshot = read(r#"{"data": {"reports": [{"no": 1, "a/b": "x", "state": "wobbling", "severity": "sev9"}]}}"#).unwrap();
         assert_eq!(
             (snapshot.incidents[0].status, snapshot.incidents[0].impact),
-            (Status::Update, Impact::Unknown)
+            (IncidentStatus::Update, Impact::Unknown)
         );
     }
 

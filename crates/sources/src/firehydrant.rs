@@ -16,7 +16,7 @@ use super::support::{
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -176,9 +176,9 @@ fn state(part: &Part, incidents: &[Incident], all_read: bool) -> Component {
             incident.components.iter().filter(|one| one.id.as_deref() == Some(part.id.as_str()));
         ComponentStatus::worst(own.map(|one| one.status))
     };
-    let open = incidents
-        .iter()
-        .filter(|incident| !incident.status.is_over() && incident.status != Status::Scheduled);
+    let open = incidents.iter().filter(|incident| {
+        !incident.status.is_over() && incident.status != IncidentStatus::Scheduled
+    });
     let worst = ComponentStatus::worst(open.filter_map(affects));
     let well = if all_read { ComponentStatus::Operational } else { ComponentStatus::Unknown };
     component(Some(part.id.0.clone()), one_line(&part.name, MAX_NAME), None, worst.unwrap_or(well))
@@ -214,19 +214,21 @@ fn incident(
         .iter()
         .rev()
         .map(|update| update.status)
-        .find(|status| *status != Status::Update);
+        .find(|status| *status != IncidentStatus::Update);
     incident.status = match (kind, wire.timestamps.resolved.0) {
-        (Kind::Maintenance, Some(_)) => Status::Completed,
-        (_, Some(_)) => Status::Resolved,
-        (Kind::Maintenance, None) => stated.unwrap_or(Status::InProgress),
-        (_, None) => stated.filter(|status| !status.is_over()).unwrap_or(Status::Investigating),
+        (Kind::Maintenance, Some(_)) => IncidentStatus::Completed,
+        (_, Some(_)) => IncidentStatus::Resolved,
+        (Kind::Maintenance, None) => stated.unwrap_or(IncidentStatus::InProgress),
+        (_, None) => {
+            stated.filter(|status| !status.is_over()).unwrap_or(IncidentStatus::Investigating)
+        }
     };
     Ok(incident)
 }
 
 /// Parses `**Identified** — text`, a text alone, or a milestone alone.
 fn update(kind: Kind, entry: Entry) -> Option<RawUpdate> {
-    let mut status = Status::Update;
+    let mut status = IncidentStatus::Update;
     let mut text = String::new();
     if let Some(milestone) = entry.details.milestone {
         status = milestone_status(&milestone.current);
@@ -238,11 +240,11 @@ fn update(kind: Kind, entry: Entry) -> Option<RawUpdate> {
         status = if label.is_empty() { status } else { milestone_status(label) };
         text = prose(rest);
     }
-    if status == Status::Update && text.is_empty() {
+    if status == IncidentStatus::Update && text.is_empty() {
         return None;
     }
-    let status = if kind == Kind::Maintenance && status == Status::Resolved {
-        Status::Completed
+    let status = if kind == Kind::Maintenance && status == IncidentStatus::Resolved {
+        IncidentStatus::Completed
     } else {
         status
     };
@@ -262,11 +264,11 @@ fn label(note: &str) -> Option<(&str, &str)> {
     Some((label, rest.trim_start().trim_start_matches(['—', '–', '-']).trim_start()))
 }
 
-fn milestone_status(word: &str) -> Status {
+fn milestone_status(word: &str) -> IncidentStatus {
     let own = [
-        ("started", Status::Investigating),
-        ("mitigated", Status::Monitoring),
-        ("closed", Status::Resolved),
+        ("started", IncidentStatus::Investigating),
+        ("mitigated", IncidentStatus::Monitoring),
+        ("closed", IncidentStatus::Resolved),
     ];
     lookup(word, &own).unwrap_or_else(|| vocabulary::status(word))
 }

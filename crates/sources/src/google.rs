@@ -20,7 +20,7 @@ use super::support::{
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 
 const NAME: &str = "google";
@@ -175,15 +175,19 @@ fn incident(
         .map(|update| update.status.clone())
         .unwrap_or_default();
     let status = if wire.end.is_some() {
-        Status::Resolved
+        IncidentStatus::Resolved
     } else if vocabulary::lookup(&state, &[("AVAILABLE", ())]).is_some() {
-        Status::Monitoring
+        IncidentStatus::Monitoring
     } else {
-        Status::Investigating
+        IncidentStatus::Investigating
     };
     let first = updates.iter().filter_map(time).min();
     let written = updates.iter().map(|update| {
-        let status = if time(update) == first { Status::Investigating } else { Status::Update };
+        let status = if time(update) == first {
+            IncidentStatus::Investigating
+        } else {
+            IncidentStatus::Update
+        };
         RawUpdate {
             edited_at: update.modified.0,
             ..RawUpdate::concluded(status, time(update), prose(&update.text))
@@ -206,7 +210,7 @@ fn incident(
 
 /// Returns the products an incident names. The status of a product is that of its incidents; if
 /// only one location is affected, it becomes the group.
-fn components(wire: &WireIncident, status: Status) -> Vec<Component> {
+fn components(wire: &WireIncident, status: IncidentStatus) -> Vec<Component> {
     const STATES: &[(&str, ComponentStatus)] = &[
         ("SERVICE_INFORMATION", ComponentStatus::Operational),
         ("SERVICE_DISRUPTION", ComponentStatus::DegradedPerformance),

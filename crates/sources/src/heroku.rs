@@ -17,7 +17,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -168,8 +168,9 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
     let mut read = oldest_first(read, Order::NewestFirst, |update| update.created_at.0);
     read.sort_by_key(|update| update.created_at);
     // The history distinguishes incidents from maintenances only this way.
-    let planned =
-        read.first().is_some_and(|update| word(&update.update_type) == Some(Status::Scheduled));
+    let planned = read
+        .first()
+        .is_some_and(|update| word(&update.update_type) == Some(IncidentStatus::Scheduled));
     let kind = if planned { Kind::Maintenance } else { kind };
     let mut ids = HashSet::new();
     let updates: Vec<Update> = read
@@ -182,17 +183,19 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
         (Kind::Maintenance, _)
             if wire.resolved.0 || updates.iter().any(|update| update.status.is_over()) =>
         {
-            Status::Completed
+            IncidentStatus::Completed
         }
         (Kind::Maintenance, _) => match word(&wire.state) {
-            Some(Status::Resolved | Status::Completed) => Status::Completed,
-            Some(Status::Scheduled) => Status::Scheduled,
-            _ => Status::InProgress,
+            Some(IncidentStatus::Resolved | IncidentStatus::Completed) => IncidentStatus::Completed,
+            Some(IncidentStatus::Scheduled) => IncidentStatus::Scheduled,
+            _ => IncidentStatus::InProgress,
         },
-        (_, Some(Status::Resolved)) => Status::Resolved,
-        _ if wire.resolved.0 || word(&wire.state) == Some(Status::Resolved) => Status::Resolved,
-        (_, Some(status)) if status != Status::Update => status,
-        _ => Status::Investigating,
+        (_, Some(IncidentStatus::Resolved)) => IncidentStatus::Resolved,
+        _ if wire.resolved.0 || word(&wire.state) == Some(IncidentStatus::Resolved) => {
+            IncidentStatus::Resolved
+        }
+        (_, Some(status)) if status != IncidentStatus::Update => status,
+        _ => IncidentStatus::Investigating,
     };
     let group = match wire.tags.as_slice() {
         [only] => Some(name(only)),
@@ -216,11 +219,11 @@ fn incident(items: &mut Items, kind: Kind, wire: WireIncident) -> Result<Inciden
 fn update(kind: Kind, wire: WireUpdate) -> Update {
     let text = wire.contents.0;
     let status = match word(&wire.update_type) {
-        Some(Status::Resolved) if kind == Kind::Maintenance => Status::Completed,
+        Some(IncidentStatus::Resolved) if kind == Kind::Maintenance => IncidentStatus::Completed,
         // A closing text under the type of the announcement.
-        Some(Status::Scheduled) if says_complete(&text) => Status::Completed,
+        Some(IncidentStatus::Scheduled) if says_complete(&text) => IncidentStatus::Completed,
         Some(status) => status,
-        None => Status::Update,
+        None => IncidentStatus::Update,
     };
     Update {
         id: UpdateId::Native(wire.id.0),
@@ -240,19 +243,19 @@ fn says_complete(text: &str) -> bool {
         .any(|words| lower.contains(words))
 }
 
-fn word(word: &str) -> Option<Status> {
-    const WORDS: &[(&str, Status)] = &[
-        ("issue", Status::Investigating),
-        ("new", Status::Investigating),
-        ("open", Status::Investigating),
-        ("investigating", Status::Investigating),
-        ("identified", Status::Identified),
-        ("monitoring", Status::Monitoring),
-        ("update", Status::Update),
-        ("resolved", Status::Resolved),
-        ("scheduled", Status::Scheduled),
-        ("upcoming", Status::Scheduled),
-        ("completed", Status::Completed),
+fn word(word: &str) -> Option<IncidentStatus> {
+    const WORDS: &[(&str, IncidentStatus)] = &[
+        ("issue", IncidentStatus::Investigating),
+        ("new", IncidentStatus::Investigating),
+        ("open", IncidentStatus::Investigating),
+        ("investigating", IncidentStatus::Investigating),
+        ("identified", IncidentStatus::Identified),
+        ("monitoring", IncidentStatus::Monitoring),
+        ("update", IncidentStatus::Update),
+        ("resolved", IncidentStatus::Resolved),
+        ("scheduled", IncidentStatus::Scheduled),
+        ("upcoming", IncidentStatus::Scheduled),
+        ("completed", IncidentStatus::Completed),
     ];
     vocabulary::lookup(word, WORDS)
 }
@@ -281,7 +284,7 @@ mod tests {
         let mut items = Items::new(Limits::default());
         let read =
             incident(&mut items, Kind::Incident, serde_json::from_str(text).unwrap()).unwrap();
-        assert_eq!(read.status, Status::Resolved);
+        assert_eq!(read.status, IncidentStatus::Resolved);
         let texts: Vec<&str> = read.updates.iter().map(|update| update.text.as_str()).collect();
         assert_eq!(texts, ["Slow.", "Over."]);
     }

@@ -19,7 +19,9 @@ use super::support::vocabulary::{self, lookup};
 use super::support::{Items, List, MAX_NAME, at, bases, candidates, json, link, sniff};
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, expressible};
+use statuswatch_model::event::{
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, expressible,
+};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -241,7 +243,7 @@ fn notice(kind: Kind, wire: Notice) -> Result<Incident, String> {
         .ok_or("neither an id nor an address")?;
     let status = status(&wire.status);
     let mut incident = Incident::new(kind, id, one_line(&wire.name, MAX_NAME));
-    if status != Status::Update {
+    if status != IncidentStatus::Update {
         incident.status = status;
     } else if kind == Kind::Maintenance {
         incident.basis = Basis::Begin;
@@ -264,8 +266,8 @@ fn notice(kind: Kind, wire: Notice) -> Result<Incident, String> {
     Ok(incident)
 }
 
-fn status(word: &str) -> Status {
-    lookup(word, &[("NOTSTARTEDYET", Status::Scheduled)])
+fn status(word: &str) -> IncidentStatus {
+    lookup(word, &[("NOTSTARTEDYET", IncidentStatus::Scheduled)])
         .unwrap_or_else(|| vocabulary::status(word))
 }
 

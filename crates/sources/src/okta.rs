@@ -12,7 +12,7 @@ use super::support::fields::{self, Id, Text};
 use super::support::{Items, List, html_title, lenient, prose, vocabulary};
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -117,9 +117,9 @@ impl Source for Okta {
         }
         let whole = items.rejected() == 0;
         let quiet = whole
-            && out
-                .iter()
-                .all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
+            && out.iter().all(|incident| {
+                incident.status.is_over() || incident.status == IncidentStatus::Scheduled
+            });
         let listing = if whole { Listing::Open } else { Listing::Unknown };
         Ok(Snapshot {
             page: Page {
@@ -181,18 +181,22 @@ fn read(
 
 fn incident(kind: Kind, wire: Wire) -> Incident {
     let planned = kind == Kind::Maintenance;
-    let open = if planned { Status::Scheduled } else { Status::Investigating };
+    let open = if planned { IncidentStatus::Scheduled } else { IncidentStatus::Investigating };
     let status = match vocabulary::status(&wire.status) {
-        Status::Resolved | Status::Completed | Status::Postmortem if planned => Status::Completed,
-        Status::Completed => Status::Resolved,
+        IncidentStatus::Resolved | IncidentStatus::Completed | IncidentStatus::Postmortem
+            if planned =>
+        {
+            IncidentStatus::Completed
+        }
+        IncidentStatus::Completed => IncidentStatus::Resolved,
         _ if vocabulary::lookup(&wire.status, &[("closed", ()), ("complete", ())]).is_some() => {
             if planned {
-                Status::Completed
+                IncidentStatus::Completed
             } else {
-                Status::Resolved
+                IncidentStatus::Resolved
             }
         }
-        Status::Update => open,
+        IncidentStatus::Update => open,
         status => status,
     };
     let impact = if planned { Impact::Maintenance } else { impact(&wire.category) };
@@ -214,7 +218,7 @@ fn incident(kind: Kind, wire: Wire) -> Incident {
     let mut affected = names(&wire.features);
     affected.extend(names(&wire.cells));
     let title = if wire.title.trim().is_empty() { &wire.name } else { &wire.title };
-    let stated = vocabulary::status(&wire.status) != Status::Update;
+    let stated = vocabulary::status(&wire.status) != IncidentStatus::Update;
     Incident {
         status,
         basis: if planned && !stated { Basis::Begin } else { Basis::Stated },

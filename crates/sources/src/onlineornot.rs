@@ -18,7 +18,7 @@ use super::support::vocabulary::{self, lookup};
 use super::support::{Items, List, at, json, link, name, sniff};
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -172,8 +172,8 @@ impl Source for OnlineOrNot {
             for one in read {
                 // A maintenance that has started may be in both lists.
                 match incidents.iter_mut().find(|known: &&mut Incident| known.id == one.id) {
-                    Some(known) if known.status == Status::Scheduled => {
-                        known.status = Status::InProgress;
+                    Some(known) if known.status == IncidentStatus::Scheduled => {
+                        known.status = IncidentStatus::InProgress;
                     }
                     Some(_) => {}
                     None => incidents.push(one),
@@ -268,15 +268,15 @@ fn notice(
         if planned || impact == Impact::Maintenance { Kind::Maintenance } else { Kind::Incident };
     let mut incident = Incident::new(kind, wire.id.0, name(&wire.title));
     incident.status = match (kind, wire.ended.0) {
-        (Kind::Maintenance, Some(_)) => Status::Completed,
-        (_, Some(_)) => Status::Resolved,
+        (Kind::Maintenance, Some(_)) => IncidentStatus::Completed,
+        (_, Some(_)) => IncidentStatus::Resolved,
         (Kind::Maintenance, None) if planned => {
             // The list includes started ones, without a word for it.
             incident.basis = Basis::Begin;
-            Status::Scheduled
+            IncidentStatus::Scheduled
         }
-        (Kind::Maintenance, None) => Status::InProgress,
-        (_, None) => Status::Investigating,
+        (Kind::Maintenance, None) => IncidentStatus::InProgress,
+        (_, None) => IncidentStatus::Investigating,
     };
     if kind == Kind::Maintenance {
         let length =
@@ -317,7 +317,7 @@ fn join_feed(
             .iter()
             .rev()
             .map(|update| update.status)
-            .find(|status| *status != Status::Update);
+            .find(|status| *status != IncidentStatus::Update);
         match incidents.iter_mut().find(|incident| incident.id == past.id) {
             // What is listed is open, whatever a feed of another time says.
             Some(known) => {

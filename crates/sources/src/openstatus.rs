@@ -17,7 +17,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Kind, Status};
+use statuswatch_model::event::{IncidentStatus, Kind};
 use statuswatch_model::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
 
 const NAME: &str = "openstatus";
@@ -193,10 +193,10 @@ fn read(items: &mut Items, kind: Kind, list: &List) -> Result<Vec<Incident>, Par
             let new = Incident::new(kind, unique(kind, &wire.id), name(&wire.name));
             Ok(Incident {
                 status: match vocabulary::status(&wire.status) {
-                    Status::Update if window => new.status,
+                    IncidentStatus::Update if window => new.status,
                     status => status,
                 },
-                basis: if window && vocabulary::status(&wire.status) == Status::Update {
+                basis: if window && vocabulary::status(&wire.status) == IncidentStatus::Update {
                     Basis::Begin
                 } else {
                     Basis::Stated

@@ -19,7 +19,7 @@ use super::support::{
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
 
 const NAME: &str = "pagerduty";
@@ -151,7 +151,7 @@ impl Source for PagerDuty {
         let all_components = items.rejected() == lost;
         let over = resolved.into_iter().map(|mut incident| {
             if !incident.status.is_over() {
-                incident.status = Status::Resolved;
+                incident.status = IncidentStatus::Resolved;
             }
             incident
         });
@@ -216,7 +216,11 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
     let postmortem = wire.postmortem.map(|postmortem| RawUpdate {
         id: Some(postmortem.id.0),
         edited_at: postmortem.updated_at.0,
-        ..RawUpdate::new(Status::Postmortem, postmortem.reported_at.0, prose(&postmortem.message))
+        ..RawUpdate::new(
+            IncidentStatus::Postmortem,
+            postmortem.reported_at.0,
+            prose(&postmortem.message),
+        )
     });
     let written = updates.into_iter().map(|update| RawUpdate {
         id: Some(update.id.0),
@@ -229,7 +233,7 @@ fn incident(items: &mut Items, wire: Wire) -> Result<Incident, ParseError> {
     });
     let updates = order_updates(written.chain(postmortem), Order::OldestFirst);
     Ok(Incident {
-        status: updates.last().map_or(Status::Update, |update| update.status),
+        status: updates.last().map_or(IncidentStatus::Update, |update| update.status),
         impact,
         started_at,
         components,
@@ -279,8 +283,8 @@ fn components(
 }
 
 /// "Detected" follows "investigating" on these pages: the cause is known.
-fn status(word: &str) -> Status {
-    vocabulary::lookup(word, &[("detected", Status::Identified)])
+fn status(word: &str) -> IncidentStatus {
+    vocabulary::lookup(word, &[("detected", IncidentStatus::Identified)])
         .unwrap_or_else(|| vocabulary::status(word))
 }
 

@@ -15,7 +15,7 @@ use super::support::{
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Impact, Kind, Status};
+use statuswatch_model::event::{Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot};
 use statuswatch_model::text::one_line;
 
@@ -124,12 +124,18 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
     });
     let updates = order_updates(written, Order::MostlyNewestFirst);
     // The incident's own status is internal: "started", "mitigated". The last published one counts.
-    let newest =
-        updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
-    let planned = |status: Status| {
+    let newest = updates
+        .iter()
+        .rev()
+        .map(|update| update.status)
+        .find(|status| *status != IncidentStatus::Update);
+    let planned = |status: IncidentStatus| {
         matches!(
             status,
-            Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed
+            IncidentStatus::Scheduled
+                | IncidentStatus::InProgress
+                | IncidentStatus::Verifying
+                | IncidentStatus::Completed
         )
     };
     let own = vocabulary::status(&wire.status);
@@ -139,11 +145,11 @@ fn incident(items: &mut Items, wire: &Item) -> Result<Incident, String> {
         Kind::Incident
     };
     let mut incident = Incident::new(kind, id, name(&wire.name));
-    incident.status = match (kind, wire.resolved_at.is_some() || own == Status::Resolved) {
-        (Kind::Maintenance, true) => Status::Completed,
-        (_, true) => Status::Resolved,
-        (Kind::Maintenance, false) => newest.unwrap_or(Status::Scheduled),
-        (_, false) => newest.unwrap_or(Status::Investigating),
+    incident.status = match (kind, wire.resolved_at.is_some() || own == IncidentStatus::Resolved) {
+        (Kind::Maintenance, true) => IncidentStatus::Completed,
+        (_, true) => IncidentStatus::Resolved,
+        (Kind::Maintenance, false) => newest.unwrap_or(IncidentStatus::Scheduled),
+        (_, false) => newest.unwrap_or(IncidentStatus::Investigating),
     };
     if kind == Kind::Maintenance {
         incident.scheduled_for = wire.started_at.0;

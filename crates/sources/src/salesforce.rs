@@ -16,7 +16,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -143,9 +143,9 @@ impl Source for Salesforce {
         }
         let whole = items.rejected() == 0;
         let quiet = whole
-            && incidents
-                .iter()
-                .all(|incident| incident.status.is_over() || incident.status == Status::Scheduled);
+            && incidents.iter().all(|incident| {
+                incident.status.is_over() || incident.status == IncidentStatus::Scheduled
+            });
         Ok(Snapshot {
             page: Page {
                 name: Some("Salesforce".to_owned()),
@@ -226,10 +226,17 @@ fn incident(items: &mut Items, kind: Kind, wire: &Wire) -> Result<Incident, Pars
     events.sort_by_key(|event| event.created_at);
     let planned = kind == Kind::Maintenance;
     let updates: Vec<Update> = events.into_iter().map(|event| update(kind, event)).collect();
-    let newest =
-        updates.iter().rev().map(|update| update.status).find(|status| *status != Status::Update);
+    let newest = updates
+        .iter()
+        .rev()
+        .map(|update| update.status)
+        .find(|status| *status != IncidentStatus::Update);
     let impact = if planned { Impact::Maintenance } else { worst(&impacts, wire.is_core.0) };
-    let status = newest.unwrap_or(if planned { Status::Scheduled } else { Status::Investigating });
+    let status = newest.unwrap_or(if planned {
+        IncidentStatus::Scheduled
+    } else {
+        IncidentStatus::Investigating
+    });
     let state = match impact {
         _ if status.is_over() => ComponentStatus::Operational,
         Impact::Maintenance => ComponentStatus::UnderMaintenance,
@@ -294,7 +301,7 @@ fn title(wire: &Wire, impacts: &[WireImpact], affected: &[String]) -> String {
 
 fn update(kind: Kind, event: Event) -> Update {
     let status = match vocabulary::status(&event.class) {
-        Status::Resolved if kind == Kind::Maintenance => Status::Completed,
+        IncidentStatus::Resolved if kind == Kind::Maintenance => IncidentStatus::Completed,
         status => status,
     };
     Update {
@@ -338,7 +345,7 @@ mod tests {
         let mut items = Items::new(Limits::default());
         let read =
             incident(&mut items, Kind::Incident, &serde_json::from_str(text).unwrap()).unwrap();
-        assert_eq!(read.status, Status::Resolved);
+        assert_eq!(read.status, IncidentStatus::Resolved);
         let texts: Vec<&str> = read.updates.iter().map(|update| update.text.as_str()).collect();
         assert_eq!(texts, ["Slow.", "Over."]);
     }

@@ -17,7 +17,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -170,9 +170,13 @@ fn dated(items: &mut Items, wire: WireIncident, order: Order) -> Result<Dated, P
         .date_created
         .filter(|created| notes.iter().any(|note| note.date_created.0 == Some(*created)))
         .or(oldest);
-    let begin = if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
+    let begin = if kind == Kind::Maintenance {
+        IncidentStatus::Scheduled
+    } else {
+        IncidentStatus::Investigating
+    };
     let written = notes.into_iter().map(|note| {
-        let status = if note.date_created.0 == opening { begin } else { Status::Update };
+        let status = if note.date_created.0 == opening { begin } else { IncidentStatus::Update };
         RawUpdate::concluded(status, note.date_created.0, prose(&note.body))
     });
     let state = if status.is_over() { ComponentStatus::Operational } else { state(&wire.class) };
@@ -204,27 +208,44 @@ fn unite(incidents: &mut Vec<Dated>, past: Vec<Dated>) {
     }
 }
 
-fn status(kind: Kind, word: &str) -> Status {
-    let active = if kind == Kind::Maintenance { Status::InProgress } else { Status::Investigating };
+fn status(kind: Kind, word: &str) -> IncidentStatus {
+    let active = if kind == Kind::Maintenance {
+        IncidentStatus::InProgress
+    } else {
+        IncidentStatus::Investigating
+    };
     let table = [
         ("active", active),
-        ("resolved", if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved }),
+        (
+            "resolved",
+            if kind == Kind::Maintenance {
+                IncidentStatus::Completed
+            } else {
+                IncidentStatus::Resolved
+            },
+        ),
     ];
     // A canceled maintenance is over, too.
     vocabulary::lookup(word, &table)
         .or_else(|| {
             vocabulary::lookup(
                 word,
-                &[("scheduled", Status::Scheduled), ("completed", Status::Completed)],
+                &[
+                    ("scheduled", IncidentStatus::Scheduled),
+                    ("completed", IncidentStatus::Completed),
+                ],
             )
         })
         .or_else(|| {
             vocabulary::lookup(
                 word,
-                &[("cancelled", Status::Completed), ("canceled", Status::Completed)],
+                &[
+                    ("cancelled", IncidentStatus::Completed),
+                    ("canceled", IncidentStatus::Completed),
+                ],
             )
         })
-        .unwrap_or(Status::Update)
+        .unwrap_or(IncidentStatus::Update)
 }
 
 fn impact(class: &str) -> Impact {

@@ -17,7 +17,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{
     Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -34,16 +34,16 @@ const STATE: &[(&str, ComponentStatus)] = &[
     ("under-maintenance", ComponentStatus::UnderMaintenance),
 ];
 
-const STATUS: &[(&str, Status)] = &[
-    ("investigating", Status::Investigating),
-    ("identified", Status::Identified),
-    ("recovering", Status::Monitoring),
-    ("resolved", Status::Resolved),
-    ("false_alarm", Status::Resolved),
-    ("scheduled", Status::Scheduled),
-    ("underway", Status::InProgress),
-    ("complete", Status::Completed),
-    ("cancelled", Status::Completed),
+const STATUS: &[(&str, IncidentStatus)] = &[
+    ("investigating", IncidentStatus::Investigating),
+    ("identified", IncidentStatus::Identified),
+    ("recovering", IncidentStatus::Monitoring),
+    ("resolved", IncidentStatus::Resolved),
+    ("false_alarm", IncidentStatus::Resolved),
+    ("scheduled", IncidentStatus::Scheduled),
+    ("underway", IncidentStatus::InProgress),
+    ("complete", IncidentStatus::Completed),
+    ("cancelled", IncidentStatus::Completed),
 ];
 
 /// The adapter for Sorry.
@@ -249,8 +249,8 @@ fn read(row: Row) -> Component {
     component(Some(row.id.0), name(&row.name), None, status)
 }
 
-fn status(word: &str) -> Status {
-    lookup(word, STATUS).unwrap_or(Status::Update)
+fn status(word: &str) -> IncidentStatus {
+    lookup(word, STATUS).unwrap_or(IncidentStatus::Update)
 }
 
 fn notice(items: &mut Items, wire: Notice) -> Result<Incident, String> {

@@ -18,7 +18,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source, dates};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 
 const NAME: &str = "statuspal";
@@ -158,8 +158,12 @@ impl Source for StatusPal {
         let mut incidents = Vec::new();
         for (what, planned, list) in [
             ("incidents", None, &summary.incidents),
-            ("maintenances", Some(Status::InProgress), &summary.maintenances),
-            ("upcoming maintenances", Some(Status::Scheduled), &summary.upcoming_maintenances),
+            ("maintenances", Some(IncidentStatus::InProgress), &summary.maintenances),
+            (
+                "upcoming maintenances",
+                Some(IncidentStatus::Scheduled),
+                &summary.upcoming_maintenances,
+            ),
         ] {
             let build = |items: &mut Items, wire: Item| incident(items, wire, planned, &by_id);
             incidents.extend(items.build(what, list, build, |one: &Incident| &one.id)?);
@@ -235,11 +239,14 @@ fn services(
 /// more.
 fn past(items: &mut Items, wire: Item, components: &ById<'_>) -> Result<Incident, String> {
     let over = wire.ends_at.is_some();
-    let planned =
-        is_planned(&wire.class).then_some(if over { Status::Completed } else { Status::Scheduled });
+    let planned = is_planned(&wire.class).then_some(if over {
+        IncidentStatus::Completed
+    } else {
+        IncidentStatus::Scheduled
+    });
     let mut incident = incident(items, wire, planned, components)?;
     if over && planned.is_none() {
-        incident.status = Status::Resolved;
+        incident.status = IncidentStatus::Resolved;
     }
     Ok(incident)
 }
@@ -249,7 +256,7 @@ fn past(items: &mut Items, wire: Item, components: &ById<'_>) -> Result<Incident
 fn incident(
     items: &mut Items,
     wire: Item,
-    planned: Option<Status>,
+    planned: Option<IncidentStatus>,
     components: &ById<'_>,
 ) -> Result<Incident, String> {
     let kind = if planned.is_some() || is_planned(&wire.class) {
@@ -275,8 +282,12 @@ fn incident(
         .iter()
         .rev()
         .map(|update| update.status)
-        .find(|status| *status != Status::Update);
-    let begin = if kind == Kind::Maintenance { Status::InProgress } else { Status::Investigating };
+        .find(|status| *status != IncidentStatus::Update);
+    let begin = if kind == Kind::Maintenance {
+        IncidentStatus::InProgress
+    } else {
+        IncidentStatus::Investigating
+    };
     incident.status = planned.or(newest).unwrap_or(begin);
     if kind == Kind::Maintenance {
         incident.basis = Basis::Begin;
@@ -302,18 +313,18 @@ fn is_planned(class: &str) -> bool {
 
 /// Maps the type of an update. `essential` describes required action, or the work of a maintenance;
 /// `info` implies no status.
-fn status(kind: Kind, word: &str) -> Status {
-    const INCIDENT: &[(&str, Status)] = &[
-        ("issue", Status::Investigating),
-        ("essential", Status::Update),
-        ("info", Status::Update),
-        ("resolved", Status::Resolved),
+fn status(kind: Kind, word: &str) -> IncidentStatus {
+    const INCIDENT: &[(&str, IncidentStatus)] = &[
+        ("issue", IncidentStatus::Investigating),
+        ("essential", IncidentStatus::Update),
+        ("info", IncidentStatus::Update),
+        ("resolved", IncidentStatus::Resolved),
     ];
-    const MAINTENANCE: &[(&str, Status)] = &[
-        ("issue", Status::InProgress),
-        ("essential", Status::InProgress),
-        ("info", Status::Update),
-        ("resolved", Status::Completed),
+    const MAINTENANCE: &[(&str, IncidentStatus)] = &[
+        ("issue", IncidentStatus::InProgress),
+        ("essential", IncidentStatus::InProgress),
+        ("info", IncidentStatus::Update),
+        ("resolved", IncidentStatus::Completed),
     ];
     let own = if kind == Kind::Maintenance { MAINTENANCE } else { INCIDENT };
     vocabulary::lookup(word, own).unwrap_or_else(|| vocabulary::status(word))

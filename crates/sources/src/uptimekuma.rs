@@ -15,7 +15,7 @@ use super::support::vocabulary::lookup;
 use super::support::{Items, List, Sample, at, bases, json, name, outage, prose, sniff};
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source, dates};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component,
 };
@@ -264,7 +264,8 @@ fn notice(wire: &Notice) -> Incident {
     let impact = [("danger", Impact::Major), ("warning", Impact::Minor)];
     incident.impact = lookup(&wire.style, &impact).unwrap_or(Impact::Unknown);
     incident.started_at = wire.created.0;
-    incident.updates = vec![latest(Status::Update, wire.updated.or(wire.created.0), &wire.content)];
+    incident.updates =
+        vec![latest(IncidentStatus::Update, wire.updated.or(wire.created.0), &wire.content)];
     incident
 }
 
@@ -272,12 +273,12 @@ fn maintenance(wire: &Maintenance) -> Incident {
     let mut incident =
         Incident::new(Kind::Maintenance, format!("maintenance-{}", wire.id), name(&wire.title));
     let words = [
-        ("under-maintenance", Status::InProgress),
-        ("ended", Status::Completed),
-        ("inactive", Status::Withdrawn),
+        ("under-maintenance", IncidentStatus::InProgress),
+        ("ended", IncidentStatus::Completed),
+        ("inactive", IncidentStatus::Withdrawn),
     ];
     let stated = lookup(&wire.status, &words);
-    incident.status = stated.unwrap_or(Status::Scheduled);
+    incident.status = stated.unwrap_or(IncidentStatus::Scheduled);
     incident.basis = if stated.is_some() { Basis::Stated } else { Basis::Begin };
     if let Some(slot) = wire.slots.first() {
         let zone = Zone::named(&wire.timezone);
@@ -286,12 +287,12 @@ fn maintenance(wire: &Maintenance) -> Incident {
     }
     if !wire.description.trim().is_empty() {
         incident.updates =
-            vec![latest(Status::Scheduled, incident.scheduled_for, &wire.description)];
+            vec![latest(IncidentStatus::Scheduled, incident.scheduled_for, &wire.description)];
     }
     incident
 }
 
-fn latest(status: Status, at: Option<Time>, text: &str) -> Update {
+fn latest(status: IncidentStatus, at: Option<Time>, text: &str) -> Update {
     Update {
         id: UpdateId::Latest,
         status,

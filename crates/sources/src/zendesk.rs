@@ -18,7 +18,7 @@ use super::support::{
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
 
 const NAME: &str = "zendesk";
@@ -178,12 +178,12 @@ fn incident(wire: Wire, by_id: &mut ById) -> Incident {
             })
         })
         .collect();
-    end_at(&mut written, Status::Resolved, resolved_at);
+    end_at(&mut written, IncidentStatus::Resolved, resolved_at);
     if !postmortem.trim().is_empty() {
         let text = prose(&postmortem);
         written.push(RawUpdate {
             id: Some("postmortem".to_owned()),
-            ..RawUpdate::new(Status::Postmortem, resolved_at, text)
+            ..RawUpdate::new(IncidentStatus::Postmortem, resolved_at, text)
         });
     }
     let updates = order_updates(written, Order::OldestFirst);
@@ -191,11 +191,13 @@ fn incident(wire: Wire, by_id: &mut ById) -> Incident {
     let components =
         services.filter_map(|reference| service(by_id.get(&(false, reference.id))?)).collect();
     let open = match vocabulary::status(&status) {
-        Status::Update | Status::Resolved | Status::Postmortem => Status::Investigating,
+        IncidentStatus::Update | IncidentStatus::Resolved | IncidentStatus::Postmortem => {
+            IncidentStatus::Investigating
+        }
         open => open,
     };
     Incident {
-        status: if resolved_at.is_some() { Status::Resolved } else { open },
+        status: if resolved_at.is_some() { IncidentStatus::Resolved } else { open },
         impact: match vocabulary::impact(&impact) {
             Impact::Unknown if outage => Impact::Major,
             Impact::Unknown => Impact::Minor,

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::Book;
 use super::memory::Memory;
 use crate::config::{FirstRun, Provider};
-use crate::event::{ComponentStatus, Impact, Kind, Status, Time};
+use crate::event::{ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use crate::ledger::commit;
 use crate::ledger::messages::{Binding, Checkpoint, Record, Recorded};
 use crate::ledger::post_commit::{PostCommit, Warning};
@@ -18,13 +18,13 @@ use crate::ledger::sqlite::testing::{Connection, declare, judge, open_scratch};
 use crate::ledger::{min_duration, provider_events, staleness};
 use crate::snapshot::{Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId, component};
 
-const STATUSES: [Status; 6] = [
-    Status::Investigating,
-    Status::Monitoring,
-    Status::Resolved,
-    Status::Scheduled,
-    Status::InProgress,
-    Status::Completed,
+const STATUSES: [IncidentStatus; 6] = [
+    IncidentStatus::Investigating,
+    IncidentStatus::Monitoring,
+    IncidentStatus::Resolved,
+    IncidentStatus::Scheduled,
+    IncidentStatus::InProgress,
+    IncidentStatus::Completed,
 ];
 const STATES: [ComponentStatus; 3] =
     [ComponentStatus::Operational, ComponentStatus::PartialOutage, ComponentStatus::MajorOutage];
@@ -119,7 +119,7 @@ fn incident((number, status, texts): &Item, ids: u8, now: Time) -> Incident {
                 _ => UpdateId::Latest,
             },
             status,
-            stated: if *text == 0 { Status::Update } else { status },
+            stated: if *text == 0 { IncidentStatus::Update } else { status },
             published_at: Some(at),
             edited_at: (*text == 3).then_some(now),
             text: format!("text {text} of {number}"),

@@ -3,7 +3,8 @@
 use super::state::{ItemState, newest_time};
 use super::{Context, Reconciled};
 use crate::event::{
-    Draft, Fingerprint, Impact, IncidentKey, Status, UpdateKey, event_id, format_time,
+    Draft, Fingerprint, Impact, IncidentKey, IncidentStatus, Status, UpdateKey, event_id,
+    format_time,
 };
 use crate::ledger::provider_time::plausible;
 use crate::ledger::versions::recognize;
@@ -31,13 +32,15 @@ pub(super) fn conclude(
     context: Context<'_>,
 ) {
     let changed = known.is_some_and(|known| known.status != incident.status)
-        && incident.status != Status::Update;
+        && incident.status != IncidentStatus::Update;
     let newest = incident.updates.last().map(|update| recognize(key, update).shown);
     let over = incident.status.is_over();
     let ended = over && known.is_some_and(|known| !known.status.is_over());
-    let announced = |status: Status| matches!(status, Status::Scheduled | Status::Update);
-    let begun =
-        incident.status == Status::InProgress && known.is_none_or(|known| announced(known.status));
+    let announced = |status: Status| {
+        matches!(status, Status::Incident(IncidentStatus::Scheduled | IncidentStatus::Update))
+    };
+    let begun = incident.status == IncidentStatus::InProgress
+        && known.is_none_or(|known| announced(known.status.into()));
     let says_so = outcome
         .drafts
         .iter()
@@ -45,12 +48,12 @@ pub(super) fn conclude(
     let Some(last) = outcome.drafts.last_mut() else {
         return;
     };
-    let says_nothing = last.status == Status::Update
+    let says_nothing = last.status == IncidentStatus::Update
         || (over && !last.status.is_over())
         || (begun && announced(last.status));
     if last.revision == 1 && last.update_id == newest && (over || changed || begun) {
         if says_nothing {
-            last.status = incident.status;
+            last.status = incident.status.into();
         }
     } else if (ended || (begun && known.is_some())) && !says_so {
         let from = known.map_or("", |known| known.status.as_str());
@@ -71,7 +74,7 @@ pub(super) fn conclude(
 pub(super) fn keep_end(outcome: &mut Reconciled, known: Option<&ItemState>, incident: &Incident) {
     let ended = incident.status.is_over() && known.is_some_and(|known| known.status.is_over());
     let reopening = outcome.drafts.iter_mut().filter(|draft| ended && !draft.status.is_over());
-    reopening.for_each(|draft| draft.status = incident.status);
+    reopening.for_each(|draft| draft.status = incident.status.into());
 }
 
 /// Returns a draft with the fields that all updates of the incident share.
@@ -122,7 +125,7 @@ pub(super) fn back_from_its_end(
     context: Context<'_>,
 ) -> Option<Draft> {
     let ended = known.emitted_status.filter(|emitted| {
-        matches!(emitted, Status::Resolved | Status::Completed)
+        matches!(emitted, Status::Incident(IncidentStatus::Resolved | IncidentStatus::Completed))
             && !known.open
             && !known.status.is_over()
             && !incident.status.is_over()
@@ -157,7 +160,7 @@ pub(super) fn silent_change(
     if context.reread
         && newest <= before
         && known.title == incident.title
-        && (known.status == Status::Update
+        && (known.status == IncidentStatus::Update
             || known.status.is_over()
             || known.status == incident.status)
     {
@@ -170,7 +173,7 @@ pub(super) fn silent_change(
     let moved = window(known) != window(item)
         && known.scheduled_for.is_some()
         && item.scheduled_for.is_some();
-    let draft = if known.status != incident.status && incident.status != Status::Update {
+    let draft = if known.status != incident.status && incident.status != IncidentStatus::Update {
         change(
             key,
             incident,

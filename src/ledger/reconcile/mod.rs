@@ -18,7 +18,7 @@ use state::remember;
 use updates::{judge_update, remember_update};
 
 use crate::config::FirstRun;
-use crate::event::{Draft, IncidentKey, Status, Time};
+use crate::event::{Draft, IncidentKey, IncidentStatus, Time};
 use crate::snapshot::{Basis, Incident};
 
 /// Inputs to [`reconcile`] that are not part of the incident itself.
@@ -131,7 +131,7 @@ fn first_run_drafts(
             // item is open unless its status says it is over; only a feed item without a status is
             // ambiguous, and is treated as past.
             if incident.status.is_over()
-                || incident.status == Status::Scheduled
+                || incident.status == IncidentStatus::Scheduled
                 || incident.basis == Basis::Silent
             {
                 return Vec::new();

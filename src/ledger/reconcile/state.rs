@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::event::{Fingerprint, Impact, Kind, Status, Time, UpdateKey};
+use crate::event::{Fingerprint, Impact, IncidentStatus, Kind, Status, Time, UpdateKey};
 use crate::ledger::provider_time::plausible;
 use crate::snapshot::{Incident, UpdateId};
 
@@ -16,7 +16,7 @@ pub struct ItemState {
     /// As last seen.
     pub title: String,
     /// As last seen.
-    pub status: Status,
+    pub status: IncidentStatus,
     /// As last seen.
     pub impact: Impact,
     /// As last seen.

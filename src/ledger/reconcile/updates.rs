@@ -112,7 +112,7 @@ pub(super) fn judge_update(
     outcome.drafts.push(Draft {
         revision,
         update_id: Some(emitted_id),
-        status: update.status,
+        status: update.status.into(),
         message: Some(cut(&update.text, MAX_MESSAGE).into_owned()).filter(|text| !text.is_empty()),
         published_at: update.published_at.unwrap_or(context.now),
         backfill: update

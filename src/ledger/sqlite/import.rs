@@ -13,7 +13,9 @@ use super::events::{EventRow, put_event, put_imported};
 use super::items::item;
 use super::millis;
 use super::network::{network, put_network};
-use crate::event::{EventId, IncidentKey, Kind, Status, StatusEvent};
+use crate::event::{
+    EventId, IncidentKey, IncidentStatus, Kind, ProviderStatus, Status, StatusEvent,
+};
 use crate::ledger::component_state::{self, ComponentState};
 use crate::ledger::delivery::LongerLog;
 use crate::ledger::error::RecoveryError;
@@ -101,7 +103,12 @@ fn parse_id(text: &str) -> Option<EventId> {
 
 /// Updates the stored state of the event's subject.
 fn remember(db: &Connection, event: &StatusEvent) -> rusqlite::Result<()> {
-    if event.kind == Kind::Provider && matches!(event.status, Status::Offline | Status::Online) {
+    if event.kind == Kind::Provider
+        && matches!(
+            event.status,
+            Status::Provider(ProviderStatus::Offline | ProviderStatus::Online)
+        )
+    {
         return put_network(db, &network(db)?.imported(event));
     }
     db.prepare_cached(
@@ -163,9 +170,9 @@ fn remember_incident(db: &Connection, event: &StatusEvent) -> rusqlite::Result<(
     // An update does not count as a change.
     let is_change = event.message.is_none();
     let changes = if is_change { past(before, event) } else { before };
-    let status = match (event.status, &known) {
-        (Status::Update, Some(known)) => known.status,
-        (status, _) => status,
+    let status = match (event.status.incident(), &known) {
+        (None | Some(IncidentStatus::Update), Some(known)) => known.status,
+        (status, _) => status.unwrap_or(IncidentStatus::Update),
     };
     // An empty digest: the next snapshot is compared in full.
     db.prepare_cached(

@@ -61,7 +61,7 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
-    use crate::event::{ComponentStatus, Kind, Status, parse_time};
+    use crate::event::{ComponentStatus, IncidentStatus, Kind, Status, parse_time};
     use crate::ledger::commit;
     use crate::ledger::messages::{Checkpoint, Record};
     use crate::ledger::post_commit::PostCommit;
@@ -80,10 +80,10 @@ mod tests {
 
     fn incident(id: &str, kind: Kind, over: bool, day: i64) -> Incident {
         let status = match (kind, over) {
-            (Kind::Maintenance, true) => Status::Completed,
-            (Kind::Maintenance, false) => Status::InProgress,
-            (_, true) => Status::Resolved,
-            (_, false) => Status::Investigating,
+            (Kind::Maintenance, true) => IncidentStatus::Completed,
+            (Kind::Maintenance, false) => IncidentStatus::InProgress,
+            (_, true) => IncidentStatus::Resolved,
+            (_, false) => IncidentStatus::Investigating,
         };
         let update = Update {
             id: UpdateId::Native(format!("{id}-1")),

@@ -2,7 +2,7 @@
 
 use icalendar::{Calendar, Component as _, Event, EventLike as _, EventStatus, Property};
 
-use crate::event::{Status, Time};
+use crate::event::{IncidentStatus, Time};
 use crate::ledger::{ItemRow, LastEvent};
 use crate::view::link;
 
@@ -41,7 +41,7 @@ fn event(planned: &Planned<'_>) -> Option<Event> {
     let (seq, observed) = planned.last.unwrap_or((0, None));
     // When this version of the entry was made: the crate would take the present time.
     let stamp = observed.or(planned.row.first_seen).unwrap_or(Time::UNIX_EPOCH);
-    let withdrawn = item.status == Status::Withdrawn.as_str();
+    let withdrawn = item.status == IncidentStatus::Withdrawn.as_str();
     let mut event = Event::new();
     event
         .uid(&planned.row.key.to_string())

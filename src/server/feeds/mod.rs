@@ -180,7 +180,7 @@ async fn calendar_text(app: &App, call: &Call) -> Result<Response<Body>, Refusal
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Impact, Status, parse_time};
+    use crate::event::{Impact, IncidentStatus, parse_time};
 
     /// An entry of one event.
     pub(super) fn entry(event: StatusEvent) -> Entry {
@@ -193,7 +193,7 @@ mod tests {
         let mut other = event("Slow requests", "They are slow.");
         other.incident_id = Some("2".to_owned());
         let mut found = event("Failed requests", "We know why.");
-        (found.id, found.status) = ("4567".to_owned(), Status::Identified);
+        (found.id, found.status) = ("4567".to_owned(), IncidentStatus::Identified.into());
         let entries = incidents([found, other, opened].into_iter());
         let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
         let expected = [("acme", "1"), ("acme", "2")]
@@ -227,7 +227,7 @@ mod tests {
             update_id: Some("2".to_owned()),
             revision: 1,
             title: title.to_owned(),
-            status: Status::Investigating,
+            status: IncidentStatus::Investigating.into(),
             previous_status: None,
             impact: Impact::Major,
             previous_impact: None,

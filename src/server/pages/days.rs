@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{NaiveDate, TimeDelta};
 
-use crate::event::{Impact, Kind, Status, StatusEvent, Time};
+use crate::event::{Impact, IncidentStatus, Kind, StatusEvent, Time};
 use crate::view::status::severity;
 
 /// Days shown.
@@ -62,15 +62,11 @@ fn spans(events: &[StatusEvent], now: Time) -> Vec<Span> {
     let mut running: HashMap<String, Span> = HashMap::new();
     for event in events {
         let (key, over, impact) = match event.kind {
-            Kind::Provider => {
-                let over = matches!(event.status, Status::Reachable | Status::Online);
-                ("provider".to_owned(), over, Impact::Unknown)
-            }
+            Kind::Provider => ("provider".to_owned(), event.status.is_end(), Impact::Unknown),
             Kind::Component => {
                 let first = event.components.first();
                 let name = first.map_or(event.title.as_str(), |one| one.name.as_str());
-                let over = matches!(event.status, Status::Operational);
-                (format!("component {name}"), over, event.impact)
+                (format!("component {name}"), event.status.is_end(), event.impact)
             }
             Kind::Incident | Kind::Maintenance => {
                 let id = event.incident_id.as_deref().unwrap_or(&event.title);
@@ -78,7 +74,7 @@ fn spans(events: &[StatusEvent], now: Time) -> Vec<Span> {
             }
         };
         // An announcement changes nothing yet.
-        if event.status == Status::Scheduled {
+        if event.status == IncidentStatus::Scheduled {
             continue;
         }
         let at = event.published_at.min(now);
@@ -107,7 +103,7 @@ fn spans(events: &[StatusEvent], now: Time) -> Vec<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::parse_time;
+    use crate::event::{Status, parse_time};
 
     fn event(seq: u64, at: &str, status: Status, impact: Impact) -> StatusEvent {
         let at = parse_time(at).unwrap();
@@ -142,9 +138,9 @@ mod tests {
     fn an_incident_counts_on_each_day_it_touches() {
         let now = parse_time("2026-03-10T12:00:00Z").unwrap();
         let events = [
-            event(1, "2026-03-05T23:00:00Z", Status::Investigating, Impact::Minor),
-            event(2, "2026-03-06T10:00:00Z", Status::Identified, Impact::Major),
-            event(3, "2026-03-07T01:00:00Z", Status::Resolved, Impact::None),
+            event(1, "2026-03-05T23:00:00Z", IncidentStatus::Investigating.into(), Impact::Minor),
+            event(2, "2026-03-06T10:00:00Z", IncidentStatus::Identified.into(), Impact::Major),
+            event(3, "2026-03-07T01:00:00Z", IncidentStatus::Resolved.into(), Impact::None),
         ];
         let watched = parse_time("2026-03-04T00:00:00Z");
         let days = days(&events, watched, now);
@@ -169,7 +165,12 @@ mod tests {
     #[test]
     fn what_is_not_over_lasts_until_now() {
         let now = parse_time("2026-03-10T12:00:00Z").unwrap();
-        let events = [event(1, "2026-03-09T12:00:00Z", Status::Investigating, Impact::Critical)];
+        let events = [event(
+            1,
+            "2026-03-09T12:00:00Z",
+            IncidentStatus::Investigating.into(),
+            Impact::Critical,
+        )];
         let days = days(&events, None, now);
         assert_eq!(days[DAYS - 1].worst, Some(Impact::Critical));
         assert_eq!(days[DAYS - 2].worst, Some(Impact::Critical));

@@ -11,7 +11,9 @@ use super::layout::Page;
 use super::providers::options;
 use super::{answer, nothing, typed};
 use crate::dispatch::Setup;
-use crate::event::{Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time};
+use crate::event::{
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, Status, StatusEvent, Time,
+};
 use crate::server::App;
 use crate::server::answer::Refusal;
 use crate::server::call::Call;
@@ -99,7 +101,7 @@ fn imagined(call: &Call, state: &State) -> Result<StatusEvent, Refusal> {
         update_id: None,
         revision: 1,
         title: typed(call, "text").to_owned(),
-        status: word(call, "status", Status::Investigating)?,
+        status: word(call, "status", IncidentStatus::Investigating.into())?,
         previous_status: None,
         impact: word(call, "impact", Impact::Major)?,
         previous_impact: None,
@@ -123,7 +125,7 @@ fn form(call: &Call, event: Option<&StatusEvent>, state: &State) -> Markup {
     let provider = event.map_or("", |event| event.provider.as_str());
     let kind = event.map_or(Kind::Incident, |event| event.kind);
     let impact = event.map_or(Impact::Major, |event| event.impact);
-    let status = event.map_or(Status::Investigating, |event| event.status);
+    let status = event.map_or(IncidentStatus::Investigating.into(), |event| event.status);
     html! {
         form.filter {
             label {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{NaiveTime, Weekday};
 use statuswatch::config::{Config, ConfigError, Loaded, parse_with};
-use statuswatch::event::{Impact, Kind, Status};
+use statuswatch::event::{Impact, IncidentStatus, Kind};
 use statuswatch::zone::Zone;
 use statuswatch_notify::{Audience, Digest};
 
@@ -198,7 +198,7 @@ fn routes_are_rules_in_order() {
     assert_eq!(matcher.providers, ["github", "aws-*"]);
     assert_eq!(matcher.tags, ["dev"]);
     assert_eq!(matcher.kinds, [Kind::Incident, Kind::Component]);
-    assert_eq!(matcher.statuses, [Status::Resolved, Status::InProgress]);
+    assert_eq!(matcher.statuses, [IncidentStatus::Resolved, IncidentStatus::InProgress]);
     assert_eq!(matcher.min_impact, Some(Impact::Major));
     assert_eq!((&matcher.components[0], &matcher.regions[0]), (&"API*".into(), &"eu-*".into()));
     assert_eq!(matcher.text.as_deref(), Some("Log in"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use rusqlite::Connection;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 use statuswatch::fake::platform::Statuspage;
 use statuswatch::fake::{Authority, CertificateFlaw, Cluster, Server};
 
@@ -243,9 +243,9 @@ fn outage(reply: Reply, after: TimeDelta) -> Vec<String> {
     let title = "Failed requests";
     let one = bench.universe.open_incident(provider, title, Impact::Major, &[], "First.").incident;
     bench.wait_until("an attempt", || health(&bench, "ops").1.contains("HTTP"));
-    bench.universe.update(provider, one, Status::Identified, "Second.").unwrap();
+    bench.universe.update(provider, one, IncidentStatus::Identified, "Second.").unwrap();
     bench.wait_until("two", || left(&bench, "ops").0 == 2);
-    bench.universe.update(provider, one, Status::Monitoring, "Third.").unwrap();
+    bench.universe.update(provider, one, IncidentStatus::Monitoring, "Third.").unwrap();
     bench.wait_until("three", || left(&bench, "ops").0 == 3);
     ended(&mut watch);
     receiver.always("/slack", Reply::ok("ok"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use rustix::process::Signal;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 
 use crate::support::bench::{Bench, Watch};
 use crate::support::receiver::{Receiver, Reply};
@@ -51,7 +51,7 @@ fn a_route_that_changes_during_an_incident_leaves_nobody_without_its_end() {
     let one = bench.universe.open_incident(provider, title, Impact::Major, &[], "First.").incident;
     bench.wait_until("the first message", || sent("first").len() == 1);
     reload(&bench, &watch, 1, &chats(&receiver, &both, "routes:\n  - to: [second]\n"));
-    bench.universe.update(provider, one, Status::Identified, "Second.").unwrap();
+    bench.universe.update(provider, one, IncidentStatus::Identified, "Second.").unwrap();
     bench.wait_until("both", || sent("first").len() == 2 && sent("second").len() == 1);
     // Who comes late is told since when it is open.
     let late = sent("second").remove(0).body;
@@ -60,7 +60,7 @@ fn a_route_that_changes_during_an_incident_leaves_nobody_without_its_end() {
     assert!(!sent("first")[1].body.contains("Open since"));
     // Not even a route to nobody takes the end away.
     reload(&bench, &watch, 2, &chats(&receiver, &both, "routes:\n  - to: []\n"));
-    bench.universe.update(provider, one, Status::Resolved, "Over.").unwrap();
+    bench.universe.update(provider, one, IncidentStatus::Resolved, "Over.").unwrap();
     bench.wait_until("both ends", || sent("first").len() == 3 && sent("second").len() == 2);
     bench.universe.open_incident(provider, "Another", Impact::Major, &[], "Not sent.");
     bench.wait_until_reported();
@@ -94,7 +94,7 @@ fn a_channel_that_is_renamed_is_a_new_one_and_what_waits_for_the_old_one_is_said
     let row = shown.lines().find(|line| line.starts_with("old ")).unwrap();
     let words: Vec<&str> = row.split_whitespace().collect();
     assert_eq!((words[..3].join(" "), words[4]), ("old slack removed".into(), "1"), "{shown}");
-    bench.universe.update(provider, one, Status::Identified, "Second.").unwrap();
+    bench.universe.update(provider, one, IncidentStatus::Identified, "Second.").unwrap();
     bench.wait_until("the new one", || receiver.accepted("/new").len() == 1);
     let first = receiver.accepted("/new").remove(0).body;
     assert!(first.contains("Second.") && first.contains("Open since 20"), "{first}");
@@ -121,7 +121,7 @@ fn what_begins_and_ends_within_a_mute_is_not_sent_afterwards() {
     let within =
         bench.universe.open_incident(provider, "Within", Impact::Major, &[], "Began.").incident;
     bench.wait_until("held", || count(&bench, "outbox WHERE hold = 'mute'") == 1);
-    bench.universe.update(provider, within, Status::Resolved, "Over.").unwrap();
+    bench.universe.update(provider, within, IncidentStatus::Resolved, "Over.").unwrap();
     bench.wait_until("its end", || count(&bench, "outbox WHERE hold = 'mute'") == 2);
     say(&bench, &["unmute", provider.id()]);
     bench.wait_until("nothing is held", || count(&bench, "outbox") == 0);

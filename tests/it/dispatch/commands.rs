@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::Value;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 
 use super::{hook, wait_for_all};
 use crate::support::bench::Bench;
@@ -66,11 +66,21 @@ fn a_mute_holds_what_begins_and_not_the_end_of_what_was_sent() {
     assert_eq!(out, format!("Muted {id} until nothing of it is open.\n"));
     let within = open("Within the mute", "We investigate the second.");
     bench.wait_until("the held message", || channel(&bench, "ops")["held"] == 1);
-    bench.universe.update(provider, within.incident, Status::Identified, "We know the second.");
+    bench.universe.update(
+        provider,
+        within.incident,
+        IncidentStatus::Identified,
+        "We know the second.",
+    );
     bench.wait_until("both held", || channel(&bench, "ops")["held"] == 2);
     assert_eq!(sent().len(), 1);
 
-    bench.universe.update(provider, before.incident, Status::Resolved, "The first is over.");
+    bench.universe.update(
+        provider,
+        before.incident,
+        IncidentStatus::Resolved,
+        "The first is over.",
+    );
     bench.wait_until("the end of what was sent", || sent().len() == 2);
     assert!(sent()[1].body.contains("The first is over."), "{}", sent()[1].body);
 

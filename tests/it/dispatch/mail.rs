@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 
 use crate::support::bench::Bench;
 
@@ -128,7 +128,7 @@ fn who_is_refused_is_tried_again_or_named_in_a_dead_letter_and_delays_nobody() {
     let one = bench.universe.open_incident(provider, title, Impact::Major, &[], "First.").incident;
     bench.wait_until("the first mail", || server.to(HERE).len() == 1);
     // A full mailbox and a wrong address keep nothing from the others.
-    bench.universe.update(provider, one, Status::Identified, "Second.").unwrap();
+    bench.universe.update(provider, one, IncidentStatus::Identified, "Second.").unwrap();
     bench.wait_until("the second mail", || server.to(HERE).len() == 2);
     bench.wait_until("the dead letters", || query(&bench, "SELECT count(*) FROM dead_letter") == 2);
     assert_eq!(query(&bench, "SELECT count(*) FROM channel WHERE health = 'ok'"), 1);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use statuswatch::event::{Impact, Status, StatusEvent};
+use statuswatch::event::{Impact, IncidentStatus, Status, StatusEvent};
 use statuswatch::notify::hold::thread_of;
 
 use super::clock;
@@ -113,7 +113,8 @@ fn a_thousand_incidents_are_one_message_and_their_ends_are_not_stuck() {
     // Every incident has news at once, and half of them end.
     for (number, (place, posted)) in posted.iter().enumerate() {
         let provider = &bench.universe.providers()[*place];
-        let status = if number % 2 == 0 { Status::Resolved } else { Status::Identified };
+        let status =
+            if number % 2 == 0 { IncidentStatus::Resolved } else { IncidentStatus::Identified };
         let text = format!("News {number}.");
         bench.universe.update(provider, posted.incident, status, &text).unwrap();
     }
@@ -156,7 +157,7 @@ fn a_thousand_incidents_are_one_message_and_their_ends_are_not_stuck() {
     for event in events() {
         last.insert(thread_of(&event), event.status);
     }
-    let open = last.values().filter(|status| **status != Status::Resolved).count();
+    let open = last.values().filter(|status| **status != IncidentStatus::Resolved).count();
     assert_eq!(count("notified WHERE ended_at IS NULL") as usize, open);
     assert_eq!(count("outbox"), 0);
     // Three at once after a pause, then one a second; the receiver may see them closer together.

@@ -51,7 +51,8 @@ fn a_future_time_is_not_used_as_a_reference() {
         let mut harness = Harness::new(FirstRun::None).await;
         harness.poll(page(0, vec![])).await;
         harness.poll(page(far, vec![])).await;
-        let mut open = incident("a", vec![update("1", Status::Investigating, 1, "Looking.")]);
+        let mut open =
+            incident("a", vec![update("1", IncidentStatus::Investigating, 1, "Looking.")]);
         let recorded = harness.poll(page(1, vec![open.clone()])).await;
         assert_eq!((recorded.verdict, recorded.events), (Verdict::Changed, 1), "of a page");
 
@@ -83,13 +84,16 @@ fn a_future_time_of_the_latest_update_hides_no_later_one() {
     let latest = |minute, text: &str| {
         let update = Update {
             id: UpdateId::Latest,
-            status: Status::Update,
-            stated: Status::Update,
+            status: IncidentStatus::Update,
+            stated: IncidentStatus::Update,
             published_at: Some(at(minute)),
             edited_at: None,
             text: text.to_owned(),
         };
-        page(0, vec![Incident { status: Status::Investigating, ..incident("a", vec![update]) }])
+        page(
+            0,
+            vec![Incident { status: IncidentStatus::Investigating, ..incident("a", vec![update]) }],
+        )
     };
     run_system(async {
         let mut harness = Harness::new(FirstRun::None).await;
@@ -108,7 +112,7 @@ fn planned(basis: Basis, from: i64, until: i64) -> Snapshot {
         basis,
         scheduled_for: Some(at(from)),
         scheduled_until: Some(at(until)),
-        updates: vec![update("1", Status::Scheduled, -30, "New gates.")],
+        updates: vec![update("1", IncidentStatus::Scheduled, -30, "New gates.")],
         ..Incident::new(Kind::Maintenance, "m", "Dock")
     };
     page(0, vec![maintenance])

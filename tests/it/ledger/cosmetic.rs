@@ -19,8 +19,10 @@ fn cosmetic_changes_emit_nothing() {
                 )
             };
             let page = |poll: i64, text: String| {
-                let update =
-                    Update { id: id.clone(), ..update("1", Status::Investigating, -5, &text) };
+                let update = Update {
+                    id: id.clone(),
+                    ..update("1", IncidentStatus::Investigating, -5, &text)
+                };
                 page(poll, vec![incident("a", vec![update])])
             };
             harness.poll(page(1, text(1))).await;

@@ -32,7 +32,7 @@ fn many_seen_versions_delay_neither_startup_nor_polls() {
         for n in 1..=100 {
             let new_events = incident(
                 &format!("n{n}"),
-                vec![update("1", Status::Investigating, n, &format!("Problem {n}."))],
+                vec![update("1", IncidentStatus::Investigating, n, &format!("Problem {n}."))],
             );
             let began = Instant::now();
             assert_eq!(harness.poll(page(n, vec![new_events])).await.verdict, Verdict::Changed);

@@ -72,9 +72,9 @@ fn a_short_lived_state_is_recorded_and_not_reported() {
         assert_eq!(
             passed(&harness),
             [
-                (Status::DegradedPerformance, at(2)),
-                (Status::MajorOutage, at(3)),
-                (Status::Operational, at(4)),
+                (ComponentStatus::DegradedPerformance.into(), at(2)),
+                (ComponentStatus::MajorOutage.into(), at(3)),
+                (ComponentStatus::Operational.into(), at(4)),
             ]
         );
     });
@@ -92,7 +92,10 @@ fn a_lasting_state_is_reported_by_unchanged_polls_and_after_a_restart() {
         unchanged(&mut harness).await;
         let emitted = harness.new_events();
         let [event] = emitted.as_slice() else { panic!("{emitted:?}") };
-        assert_eq!((event.status, event.previous_status), (Status::MajorOutage, None));
+        assert_eq!(
+            (event.status, event.previous_status),
+            (ComponentStatus::MajorOutage.into(), None)
+        );
         assert_eq!((event.published_at, event.observed_at), (at(2), at(4)), "seen, and reported");
         assert_eq!(event.components[0].id.as_deref(), Some("api"));
         unchanged(&mut harness).await;
@@ -105,7 +108,7 @@ fn a_lasting_state_is_reported_by_unchanged_polls_and_after_a_restart() {
         let [event] = emitted.as_slice() else { panic!("{emitted:?}") };
         assert_eq!(
             (event.status, event.previous_status),
-            (Status::Operational, Some(Status::MajorOutage))
+            (ComponentStatus::Operational.into(), Some(ComponentStatus::MajorOutage.into()))
         );
         // And again: the same change under another id.
         harness.poll(page(ComponentStatus::MajorOutage)).await;

@@ -53,7 +53,7 @@ fn past_and_present() -> Vec<Incident> {
 }
 
 fn fresh(id: &str, minute: i64) -> Incident {
-    incident(id, vec![update("n1", Status::Investigating, minute, &format!("New: {id}."))])
+    incident(id, vec![update("n1", IncidentStatus::Investigating, minute, &format!("New: {id}."))])
 }
 
 /// Variants: an API and a growing feed; updates dated now and 90 s ago; a move, and a move and
@@ -73,8 +73,8 @@ fn a_change_of_ids_loses_and_repeats_no_update() {
                 harness.poll_from(before.source(), before.page(&truth)).await;
                 // New ids, and in the same response a new incident and an update of the open one.
                 truth.insert(0, fresh("x", dated));
-                truth[1].updates.push(update("3", Status::Monitoring, dated, "Watching."));
-                truth[1].status = Status::Monitoring;
+                truth[1].updates.push(update("3", IncidentStatus::Monitoring, dated, "Watching."));
+                truth[1].status = IncidentStatus::Monitoring;
                 harness.poll_from(after.source(), after.page(&truth)).await;
                 let past = if dated < 0 { " backfill" } else { "" };
                 let mut emitted = harness.short();
@@ -93,8 +93,8 @@ fn a_change_of_ids_loses_and_repeats_no_update() {
 
                 // And back, again with new updates.
                 truth.insert(0, fresh("y", dated));
-                truth[1].updates.push(update("n2", Status::Resolved, dated + 1, "Over."));
-                truth[1].status = Status::Resolved;
+                truth[1].updates.push(update("n2", IncidentStatus::Resolved, dated + 1, "Over."));
+                truth[1].status = IncidentStatus::Resolved;
                 let mut emitted = Vec::new();
                 for _ in 0..4 {
                     harness.poll_from(before.source(), before.page(&truth)).await;
@@ -127,7 +127,10 @@ fn a_platform_move_loses_no_update() {
             assert!(emitted.len() == 2 && emitted[1].starts_with("provider "), "{emitted:?}");
             // A longer history than was ever listed is not new.
             let mut deeper = truth.clone();
-            deeper.push(incident("d", vec![update("1", Status::Resolved, -9000, "Long ago.")]));
+            deeper.push(incident(
+                "d",
+                vec![update("1", IncidentStatus::Resolved, -9000, "Long ago.")],
+            ));
             harness.poll_from(before.source(), before.page(&deeper)).await;
             assert_eq!(harness.short(), [""; 0]);
         });
@@ -148,8 +151,8 @@ fn a_different_rendering_is_not_new_but_what_follows_is() {
                 update.text.push_str(" (Europe)");
             }
         }
-        truth[0].updates.push(update("3", Status::Monitoring, 1, "Watching."));
-        truth[0].status = Status::Monitoring;
+        truth[0].updates.push(update("3", IncidentStatus::Monitoring, 1, "Watching."));
+        truth[0].status = IncidentStatus::Monitoring;
         harness.poll_from(after.source(), after.page(&truth)).await;
         let emitted = harness.short();
         assert_eq!(emitted[0], "incident B-a monitoring: Watching.");
@@ -166,9 +169,9 @@ fn a_new_incident_with_the_text_of_an_old_one_is_reported_in_a_move() {
         let (before, after) = (Naming::Api("A"), Naming::Api("B"));
         let errors = |id: &str, minute: i64, over: bool| {
             let mut updates =
-                vec![update("1", Status::Investigating, minute, "We are investigating.")];
+                vec![update("1", IncidentStatus::Investigating, minute, "We are investigating.")];
             if over {
-                updates.push(update("2", Status::Resolved, minute + 30, "It is resolved."));
+                updates.push(update("2", IncidentStatus::Resolved, minute + 30, "It is resolved."));
             }
             Incident {
                 title: "API errors".to_owned(),
@@ -205,8 +208,13 @@ fn a_page_with_new_ids_at_every_request_emits_one_provider_event() {
             for (n, naming) in namings.iter().cycle().skip(1).take(24).enumerate() {
                 let minute = n as i64 + 1;
                 if n == 7 {
-                    truth[0].updates.push(update("3", Status::Monitoring, minute, "Watching."));
-                    truth[0].status = Status::Monitoring;
+                    truth[0].updates.push(update(
+                        "3",
+                        IncidentStatus::Monitoring,
+                        minute,
+                        "Watching.",
+                    ));
+                    truth[0].status = IncidentStatus::Monitoring;
                 }
                 if n == 12 {
                     truth.insert(0, fresh("x", minute));
@@ -258,7 +266,7 @@ proptest! {
             for (n, (naming, what, whom, back)) in steps.iter().enumerate() {
                 let (naming, minute) = (namings[*naming], n as i64 + 1 - back);
                 let text = format!("Note {n}.");
-                let note = update(&format!("n{n}"), Status::Monitoring, minute, &text);
+                let note = update(&format!("n{n}"), IncidentStatus::Monitoring, minute, &text);
                 match what {
                     0 => {}
                     1 => {
@@ -266,7 +274,7 @@ proptest! {
                         let mut open: Vec<_> = open.collect();
                         let place = whom % open.len();
                         open[place].updates.push(note);
-                        open[place].status = Status::Monitoring;
+                        open[place].status = IncidentStatus::Monitoring;
                         owed.push(text);
                     }
                     _ => {
@@ -335,7 +343,7 @@ fn components_keep_their_state_through_a_change_of_ids() {
             .filter(|event| event.kind == Kind::Component)
             .map(|event| (event.previous_status, event.status))
             .collect();
-        let (up, down) = (Status::Operational, Status::MajorOutage);
+        let (up, down) = (Status::from(up), Status::from(down));
         assert_eq!(changes, [(Some(down), up), (Some(up), down)]);
     });
 }

@@ -34,7 +34,7 @@ fn a_watched_component_that_disappears_is_reported_once() {
             (gone.kind, gone.status, gone.title.as_str()),
             (
                 Kind::Provider,
-                Status::Reachable,
+                ProviderStatus::Reachable.into(),
                 "Acme Cloud no longer lists the component \"Act*\""
             )
         );

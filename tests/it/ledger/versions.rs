@@ -1,20 +1,20 @@
 //! What is an edit and what only looks like one, and what an edit after the end means.
 
-use statuswatch::event::beginning;
+use statuswatch::event::{IncidentStatus, beginning};
 
 use super::*;
 
 /// A page with one incident of which nothing else is known.
-fn shown(minute: i64, status: Status, updates: Vec<Update>) -> Snapshot {
+fn shown(minute: i64, status: IncidentStatus, updates: Vec<Update>) -> Snapshot {
     page(minute, vec![Incident { status, ..incident("a", updates) }])
 }
 
 /// An update identified by its time that states no status.
-fn note(minute: i64, place: u32, status: Status, text: &str) -> Update {
+fn note(minute: i64, place: u32, status: IncidentStatus, text: &str) -> Update {
     Update {
         id: UpdateId::Timed(at(minute), place),
         status,
-        stated: Status::Update,
+        stated: IncidentStatus::Update,
         edited_at: None,
         ..update("", status, minute, text)
     }
@@ -24,29 +24,29 @@ fn note(minute: i64, place: u32, status: Status, text: &str) -> Update {
 fn an_edit_after_the_end_carries_the_end() {
     run_system(async {
         let mut harness = Harness::new(FirstRun::Active).await;
-        let first = update("1", Status::Investigating, 1, "Looking.");
-        let last = update("2", Status::Resolved, 2, "Over.");
-        harness.poll(shown(1, Status::Investigating, vec![first.clone()])).await;
-        harness.poll(shown(2, Status::Resolved, vec![first.clone(), last.clone()])).await;
+        let first = update("1", IncidentStatus::Investigating, 1, "Looking.");
+        let last = update("2", IncidentStatus::Resolved, 2, "Over.");
+        harness.poll(shown(1, IncidentStatus::Investigating, vec![first.clone()])).await;
+        harness.poll(shown(2, IncidentStatus::Resolved, vec![first.clone(), last.clone()])).await;
         assert_eq!(harness.short().len(), 2);
         let edited = Update {
             edited_at: Some(at(3)),
-            ..update("1", Status::Investigating, 1, "We looked.")
+            ..update("1", IncidentStatus::Investigating, 1, "We looked.")
         };
-        harness.poll(shown(3, Status::Resolved, vec![edited.clone(), last.clone()])).await;
+        harness.poll(shown(3, IncidentStatus::Resolved, vec![edited.clone(), last.clone()])).await;
         let new_events = harness.new_events();
         assert_eq!(new_events.len(), 1);
         assert_eq!(
             (new_events[0].status, new_events[0].previous_status, new_events[0].revision),
-            (Status::Resolved, Some(Status::Resolved), 2)
+            (IncidentStatus::Resolved.into(), Some(IncidentStatus::Resolved.into()), 2)
         );
         // So does an update added after the end; but a real reopening is emitted.
-        let cause = update("3", Status::Update, 4, "The cause was a damp wick.");
+        let cause = update("3", IncidentStatus::Update, 4, "The cause was a damp wick.");
         let listed = vec![edited, last, cause];
-        harness.poll(shown(4, Status::Resolved, listed.clone())).await;
+        harness.poll(shown(4, IncidentStatus::Resolved, listed.clone())).await;
         assert_eq!(harness.short(), ["incident a resolved: The cause was a damp wick."]);
-        let again = update("4", Status::Investigating, 5, "It is back.");
-        harness.poll(shown(5, Status::Investigating, [listed, vec![again]].concat())).await;
+        let again = update("4", IncidentStatus::Investigating, 5, "It is back.");
+        harness.poll(shown(5, IncidentStatus::Investigating, [listed, vec![again]].concat())).await;
         assert_eq!(harness.short(), ["incident a investigating: It is back."]);
     });
 }
@@ -55,20 +55,22 @@ fn an_edit_after_the_end_carries_the_end() {
 fn an_edit_while_it_lasts_and_one_with_the_end_keep_their_own_status() {
     run_system(async {
         let mut harness = Harness::new(FirstRun::Active).await;
-        let first = update("1", Status::Investigating, 1, "Looking.");
-        let second = update("2", Status::Identified, 2, "Found.");
-        harness.poll(shown(1, Status::Identified, vec![first, second.clone()])).await;
+        let first = update("1", IncidentStatus::Investigating, 1, "Looking.");
+        let second = update("2", IncidentStatus::Identified, 2, "Found.");
+        harness.poll(shown(1, IncidentStatus::Identified, vec![first, second.clone()])).await;
         harness.new_events();
         let edited = |minute, text: &str| Update {
             edited_at: Some(at(minute)),
-            ..update("1", Status::Investigating, 1, text)
+            ..update("1", IncidentStatus::Investigating, 1, text)
         };
         harness
-            .poll(shown(2, Status::Identified, vec![edited(3, "We look."), second.clone()]))
+            .poll(shown(2, IncidentStatus::Identified, vec![edited(3, "We look."), second.clone()]))
             .await;
         assert_eq!(harness.short(), ["incident a investigating r2: We look."]);
-        let last = update("3", Status::Resolved, 4, "Over.");
-        harness.poll(shown(3, Status::Resolved, vec![edited(4, "Looked."), second, last])).await;
+        let last = update("3", IncidentStatus::Resolved, 4, "Over.");
+        harness
+            .poll(shown(3, IncidentStatus::Resolved, vec![edited(4, "Looked."), second, last]))
+            .await;
         assert_eq!(
             harness.short(),
             ["incident a investigating r3: Looked.", "incident a resolved: Over."]
@@ -80,17 +82,17 @@ fn an_edit_while_it_lasts_and_one_with_the_end_keep_their_own_status() {
 fn the_position_of_an_update_is_not_part_of_its_content() {
     run_system(async {
         let mut harness = Harness::new(FirstRun::Active).await;
-        let first = note(2, 0, Status::Investigating, "Lanterns stay dark.");
-        harness.poll(shown(2, Status::Investigating, vec![first])).await;
+        let first = note(2, 0, IncidentStatus::Investigating, "Lanterns stay dark.");
+        harness.poll(shown(2, IncidentStatus::Investigating, vec![first])).await;
         assert_eq!(harness.short(), ["incident a investigating backfill: Lanterns stay dark."]);
         // A note is inserted before it, which makes it the second.
-        let before = note(1, 0, Status::Investigating, "We go on.");
-        let second = note(2, 0, Status::Update, "Lanterns stay dark.");
-        harness.poll(shown(3, Status::Investigating, vec![before, second])).await;
+        let before = note(1, 0, IncidentStatus::Investigating, "We go on.");
+        let second = note(2, 0, IncidentStatus::Update, "Lanterns stay dark.");
+        harness.poll(shown(3, IncidentStatus::Investigating, vec![before, second])).await;
         assert_eq!(harness.short(), ["incident a investigating: We go on."]);
         // And removed again.
-        let first = note(2, 0, Status::Investigating, "Lanterns stay dark.");
-        harness.poll(shown(4, Status::Investigating, vec![first])).await;
+        let first = note(2, 0, IncidentStatus::Investigating, "Lanterns stay dark.");
+        harness.poll(shown(4, IncidentStatus::Investigating, vec![first])).await;
         assert_eq!(harness.short(), [""; 0]);
     });
 }
@@ -100,8 +102,11 @@ fn updates_that_swap_positions_are_not_edits() {
     run_system(async {
         let mut harness = Harness::new(FirstRun::Active).await;
         let both = |first: &str, second: &str| {
-            let list = vec![note(2, 0, Status::Update, first), note(2, 1, Status::Update, second)];
-            shown(2, Status::Investigating, list)
+            let list = vec![
+                note(2, 0, IncidentStatus::Update, first),
+                note(2, 1, IncidentStatus::Update, second),
+            ];
+            shown(2, IncidentStatus::Investigating, list)
         };
         harness.poll(both("a", "b")).await;
         harness.new_events();
@@ -122,9 +127,9 @@ fn a_long_text_is_compared_whole_and_shown_cut() {
                 let one = Update {
                     id: id.clone(),
                     edited_at: None,
-                    ..update("1", Status::Resolved, 1, text)
+                    ..update("1", IncidentStatus::Resolved, 1, text)
                 };
-                shown(1, Status::Resolved, vec![one])
+                shown(1, IncidentStatus::Resolved, vec![one])
             };
             harness.poll(with(&long("Credits are not given."))).await;
             let emitted = harness.new_events();
@@ -135,7 +140,11 @@ fn a_long_text_is_compared_whole_and_shown_cut() {
             harness.poll(with(&long("Credits are given."))).await;
             let edits = harness.new_events();
             assert_eq!(edits.len(), 1, "{id:?}");
-            assert_eq!((edits[0].revision, edits[0].status), (2, Status::Resolved), "{id:?}");
+            assert_eq!(
+                (edits[0].revision, edits[0].status),
+                (2, IncidentStatus::Resolved.into()),
+                "{id:?}"
+            );
             assert_eq!(edits[0].update_id, emitted[0].update_id, "{id:?}");
             assert_ne!(edits[0].id, emitted[0].id, "{id:?}");
         });
@@ -149,25 +158,25 @@ fn versions_stored_under_the_former_rules_are_recognized() {
         run_system(async {
             let mut harness = Harness::new(FirstRun::All).await;
             let long = |end: &str| format!("{}{end}", "All of this is a long report. ".repeat(600));
-            let with = |stated: Status, text: &str| {
+            let with = |stated: IncidentStatus, text: &str| {
                 let one = Update {
                     id: id.clone(),
                     stated,
                     edited_at: None,
-                    ..update("1", Status::Investigating, 1, text)
+                    ..update("1", IncidentStatus::Investigating, 1, text)
                 };
-                shown(1, Status::Investigating, vec![one])
+                shown(1, IncidentStatus::Investigating, vec![one])
             };
             for (stated, text) in [
-                (Status::Investigating, beginning(&long("a")).into_owned()),
-                (Status::Update, long("a")),
+                (IncidentStatus::Investigating, beginning(&long("a")).into_owned()),
+                (IncidentStatus::Update, long("a")),
             ] {
                 harness.poll(with(stated, &text)).await;
             }
             assert_eq!(harness.short().len(), 1, "{id:?}: reported once");
-            harness.poll(with(Status::Update, &long("a"))).await;
+            harness.poll(with(IncidentStatus::Update, &long("a"))).await;
             assert_eq!(harness.short(), [""; 0], "{id:?}");
-            harness.poll(with(Status::Update, &long("b"))).await;
+            harness.poll(with(IncidentStatus::Update, &long("b"))).await;
             let edits = harness.new_events();
             assert_eq!(edits.len(), 1, "{id:?}: what follows is an edit");
             assert_eq!(edits[0].revision, 2, "{id:?}");
@@ -179,23 +188,25 @@ fn versions_stored_under_the_former_rules_are_recognized() {
 fn a_parser_difference_is_not_an_edit() {
     run_system(async {
         let mut harness = Harness::new(FirstRun::All).await;
-        let list = |status: Status, text: &str, edited: i64| {
+        let list = |status: IncidentStatus, text: &str, edited: i64| {
             let native = Update { edited_at: Some(at(edited)), ..update("1", status, 1, text) };
             let latest = Update { id: UpdateId::Latest, ..update("", status, 1, text) };
             let other = Incident { status, ..incident("b", vec![latest]) };
             page(1, vec![Incident { status, ..incident("a", vec![native]) }, other])
         };
-        harness.poll_by("adobe", 1, list(Status::Update, "", 1)).await;
+        harness.poll_by("adobe", 1, list(IncidentStatus::Update, "", 1)).await;
         assert_eq!(harness.short().len(), 2);
-        harness.poll_by("adobe", 2, list(Status::Identified, "A word by its token.", 1)).await;
+        harness
+            .poll_by("adobe", 2, list(IncidentStatus::Identified, "A word by its token.", 1))
+            .await;
         assert_eq!(harness.short(), [""; 0], "nobody has written");
-        harness.poll_by("adobe", 2, list(Status::Identified, "Another word.", 2)).await;
+        harness.poll_by("adobe", 2, list(IncidentStatus::Identified, "Another word.", 2)).await;
         let edits = harness.short();
         assert_eq!(edits.len(), 2, "{edits:?}");
         assert!(edits.iter().all(|edit| edit.contains(" r2")), "{edits:?}");
         // A dated edit is an edit, and a new update is new, whichever version reads it.
-        let mut snapshot = list(Status::Identified, "A third word.", 9);
-        snapshot.incidents[0].updates.push(update("2", Status::Monitoring, 8, "Fixed."));
+        let mut snapshot = list(IncidentStatus::Identified, "A third word.", 9);
+        snapshot.incidents[0].updates.push(update("2", IncidentStatus::Monitoring, 8, "Fixed."));
         harness.poll_by("adobe", 3, snapshot).await;
         assert_eq!(
             harness.short(),

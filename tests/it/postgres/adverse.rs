@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use statuswatch::config::Provider;
-use statuswatch::event::Status;
+use statuswatch::event::IncidentStatus;
 use statuswatch::postgres::{DatabaseUrl, shard_of};
 
 use super::node::{Node, assert_same, page, provider, run_system};
@@ -68,7 +68,8 @@ fn nothing_is_lost_repeated_or_out_of_order() {
                     _ => Next::Pass,
                 });
             }
-            let page = page(round as i64, &[("a", Status::Investigating, &texts[..=round])]);
+            let page =
+                page(round as i64, &[("a", IncidentStatus::Investigating, &texts[..=round])]);
             if round == ROUNDS / 2 {
                 // The last node is cut off in the middle of a round: the first one takes over.
                 let (node, own) = nodes.pop().unwrap();

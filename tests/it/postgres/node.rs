@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::{Actor as _, Addr, Arbiter};
 use statuswatch::config::{Filter, FirstRun, Provider, Settings};
-use statuswatch::event::{Kind, Status, StatusEvent, Time, parse_time};
+use statuswatch::event::{IncidentStatus, Kind, StatusEvent, Time, parse_time};
 use statuswatch::ledger::outbox::{ChangeOutbox, OutboxChange};
 use statuswatch::ledger::{
     Binding, Checkpoint, Flush, LedgerActor, LedgerError, LedgerOptions, Reader, Record, Recorded,
@@ -55,8 +55,8 @@ pub(super) fn provider(id: &str) -> Arc<Provider> {
 }
 
 /// A page with one incident for each list of texts, each text an update of it.
-pub(super) fn page(minute: i64, incidents: &[(&str, Status, &[&str])]) -> Snapshot {
-    let incident = |(id, status, texts): &(&str, Status, &[&str])| {
+pub(super) fn page(minute: i64, incidents: &[(&str, IncidentStatus, &[&str])]) -> Snapshot {
+    let incident = |(id, status, texts): &(&str, IncidentStatus, &[&str])| {
         let update = |(place, text): (usize, &&str)| Update {
             id: UpdateId::Native(format!("{id}-{place}")),
             status: *status,
@@ -104,7 +104,7 @@ impl Node {
         let node = Self::start(url, "one").await;
         let acme = provider("acme");
         node.watch(std::slice::from_ref(&acme)).await;
-        node.poll(&acme, 0, &page(0, &[("a", Status::Investigating, &["Begun."])])).await;
+        node.poll(&acme, 0, &page(0, &[("a", IncidentStatus::Investigating, &["Begun."])])).await;
         (node, acme)
     }
 

@@ -2,13 +2,14 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use statuswatch::event::Status;
+use statuswatch::event::IncidentStatus;
 use statuswatch::ledger::Reader;
 
 use super::node::{Node, page, provider, run_system};
 use crate::support::postgres::{begin_life, database};
 
-const STATUSES: [Status; 3] = [Status::Investigating, Status::Monitoring, Status::Resolved];
+const STATUSES: [IncidentStatus; 3] =
+    [IncidentStatus::Investigating, IncidentStatus::Monitoring, IncidentStatus::Resolved];
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 const TEXTS: [&str; 4] = ["Begun.", "Still.", "Better.", "Over."];
 
@@ -41,7 +42,7 @@ proptest! {
                     .iter()
                     .map(|(_, _, texts)| texts.iter().map(|text| TEXTS[*text]).collect())
                     .collect();
-                let mut items: Vec<(&str, Status, &[&str])> = Vec::new();
+                let mut items: Vec<(&str, IncidentStatus, &[&str])> = Vec::new();
                 for ((id, status, _), texts) in document.iter().zip(&texts) {
                     if items.iter().all(|(known, ..)| known != &IDS[*id]) {
                         items.push((IDS[*id], STATUSES[*status], texts));

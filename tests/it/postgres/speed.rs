@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use statuswatch::event::Status;
+use statuswatch::event::IncidentStatus;
 
 use super::node::{Node, page, provider, run_system};
 use crate::support::postgres::database;
@@ -27,7 +27,7 @@ fn events_a_second() {
                 let begun = Instant::now();
                 for round in 0..ROUNDS {
                     texts.push("What happens next in this incident.");
-                    let page = page(round, &[("a", Status::Investigating, &texts)]);
+                    let page = page(round, &[("a", IncidentStatus::Investigating, &texts)]);
                     let polls = providers.iter().map(|one| node.try_poll(one, round, &page));
                     for recorded in futures::future::join_all(polls).await {
                         assert_eq!(recorded.unwrap().events, 1);

@@ -1,7 +1,7 @@
 //! What a restart reports again (nothing) and what it requests (only what is new).
 
 use rustix::process::Signal;
-use statuswatch::event::Status;
+use statuswatch::event::IncidentStatus;
 
 use super::{acme, is_conditional, open_incident, polls};
 use crate::support::binary::events_in;
@@ -27,7 +27,7 @@ async fn a_restart_reports_nothing_again_and_asks_only_for_what_is_new() {
     assert_eq!(bench.events().len(), 1);
 
     // What happened in between is reported.
-    acme.update(posted.incident, Status::Identified, "A cable is cut.").unwrap();
+    acme.update(posted.incident, IncidentStatus::Identified, "A cable is cut.").unwrap();
     let run = bench.start(&["run"]);
     let events = bench.wait_events(2).await;
     assert_eq!(
@@ -52,8 +52,12 @@ async fn a_kill_at_any_moment_reports_nothing_twice() {
             bench.wait_events(1).await;
         }
         polls(&server, "acme", 1).await;
-        acme.update(posted.incident, Status::Identified, &format!("Found in round {round}."))
-            .unwrap();
+        acme.update(
+            posted.incident,
+            IncidentStatus::Identified,
+            &format!("Found in round {round}."),
+        )
+        .unwrap();
         polls(&server, "acme", 1 + round % 3).await;
         run.signal(Signal::KILL);
         assert_eq!(run.ended().await.code(), None);
@@ -80,7 +84,7 @@ async fn a_log_renamed_from_outside_is_followed_by_a_new_one() {
     std::fs::rename(&log, &moved).unwrap();
     run.signal(Signal::USR1);
     polls(&server, "acme", 2).await;
-    acme.update(posted.incident, Status::Identified, "A cable is cut.").unwrap();
+    acme.update(posted.incident, IncidentStatus::Identified, "A cable is cut.").unwrap();
     let fresh = bench.wait_events(1).await;
     assert_eq!(fresh[0]["status"], "identified");
     let old = events_in(&moved);
@@ -103,14 +107,19 @@ async fn a_sink_that_is_added_begins_with_what_comes_and_one_that_comes_back_goe
         if format == "both" {
             // What it missed while it was away, and what is new; nothing of the time before it was
             // there.
-            acme.update(posted.incident, Status::Identified, &format!("Text {n}.")).unwrap();
+            acme.update(posted.incident, IncidentStatus::Identified, &format!("Text {n}."))
+                .unwrap();
             bench.wait_events(n + 2).await;
             until_true("the text", || text().contains(&format!("Text {n}."))).await;
         }
         assert_eq!(run.stop().await.code(), Some(0));
         if format == "json" {
-            acme.update(posted.incident, Status::Monitoring, &format!("Text {n} afterwards."))
-                .unwrap();
+            acme.update(
+                posted.incident,
+                IncidentStatus::Monitoring,
+                &format!("Text {n} afterwards."),
+            )
+            .unwrap();
         }
     }
     let reported: Vec<bool> =

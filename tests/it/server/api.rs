@@ -1,7 +1,7 @@
 //! `/api/v1`.
 
 use serde_json::Value;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 use statuswatch::server::openapi::describe;
 use statuswatch::server::routes::{Answer, ROUTES};
 
@@ -21,8 +21,8 @@ async fn with_events() -> (Provider, Server, Bench, Served) {
         "We upgrade.",
     );
     until("both", || Some(bench.events()).filter(|events| events.len() >= 2)).await;
-    acme.update(posted.incident, Status::Identified, "We know why.");
-    acme.update(posted.incident, Status::Monitoring, "We fixed it.");
+    acme.update(posted.incident, IncidentStatus::Identified, "We know why.");
+    acme.update(posted.incident, IncidentStatus::Monitoring, "We fixed it.");
     until("the updates", || {
         Some(bench.events()).filter(|events| events.iter().any(|one| one["status"] == "monitoring"))
     })

@@ -7,7 +7,7 @@
 mod driver;
 
 use serde_json::json;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 
 use self::driver::Browser;
 use super::proxy::Proxy;
@@ -61,7 +61,7 @@ async fn a_new_incident_appears_without_a_reload() {
     browser.until("the title", "return document.title.startsWith('(2) ')").await;
     let said = browser.run("return document.querySelector('#news').textContent").await;
     assert_eq!(said, "New incident: acme: Slow queries, impact critical");
-    acme.update(posted.incident, Status::Resolved, "It is over.");
+    acme.update(posted.incident, IncidentStatus::Resolved, "It is over.");
     browser.until("its end", "return document.title.startsWith('(1) ')").await;
     // Still the same document.
     assert_eq!(browser.run("return window.stays").await, true);

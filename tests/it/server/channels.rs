@@ -325,7 +325,7 @@ async fn the_lag_of_a_provider_is_measured_and_printed_alike() {
     let none = served.get("/api/v1/providers/acme").await.json();
     assert_eq!(none["lag"]["updates"], json!({"count": 0, "p50": null, "p99": null}));
     let posted = acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They fail.");
-    acme.update(posted.incident, statuswatch::event::Status::Identified, "We know why.");
+    acme.update(posted.incident, statuswatch::event::IncidentStatus::Identified, "We know why.");
     let lag = eventually("a lag", async || {
         let lag = served.get("/api/v1/providers/acme").await.json()["lag"].clone();
         (lag["updates"]["count"] == 2).then_some(lag)

@@ -5,7 +5,7 @@
 
 use std::process::{Command, Stdio};
 
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 
 use super::*;
 
@@ -18,7 +18,7 @@ async fn schemathesis_finds_no_answer_that_is_not_described() {
     let (acme, _server, bench) = acme(HTTP).await;
     let bench = bench.section("channels: {ops: {kind: webhook, url: \"http://127.0.0.1:1/\"}}");
     let posted = acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They fail.");
-    acme.update(posted.incident, Status::Identified, "We know why.");
+    acme.update(posted.incident, IncidentStatus::Identified, "We know why.");
     let served = Served::start(&bench).await;
     until("events", || Some(bench.events()).filter(|events| !events.is_empty())).await;
     let program = std::env::var("STATUSWATCH_SCHEMATHESIS").unwrap_or("schemathesis".to_owned());

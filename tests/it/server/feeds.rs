@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 use statuswatch::document::Document;
-use statuswatch::event::{ComponentStatus, Impact, Status};
+use statuswatch::event::{ComponentStatus, Impact, IncidentStatus};
 use statuswatch::source::{Documents, Limits, by_name};
 
 use super::*;
@@ -28,7 +28,7 @@ async fn with_events() -> (Provider, Server, Bench, Served, u64) {
         "We upgrade.",
     );
     until("both", || Some(bench.events()).filter(|events| events.len() >= 2)).await;
-    acme.update(posted.incident, Status::Identified, "We know why.");
+    acme.update(posted.incident, IncidentStatus::Identified, "We know why.");
     until("the update", || {
         Some(bench.events()).filter(|events| events.iter().any(|one| one["status"] == "identified"))
     })
@@ -121,7 +121,8 @@ async fn the_page_is_read_by_our_own_source() {
     let titles: Vec<&str> = read.incidents.iter().map(|one| one.title.as_str()).collect();
     assert_eq!(titles.len(), 2, "{titles:?}");
     assert!(titles.iter().all(|title| title.starts_with("acme: ")), "{titles:?}");
-    let incident = read.incidents.iter().find(|one| one.status == Status::Identified).unwrap();
+    let incident =
+        read.incidents.iter().find(|one| one.status == IncidentStatus::Identified).unwrap();
     assert_eq!(incident.impact, Impact::Major);
     assert_eq!(incident.updates.len(), 2);
     assert_eq!(incident.updates[1].text, "We know why.");

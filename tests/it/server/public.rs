@@ -1,6 +1,6 @@
 //! The page for strangers: what it shows, and what it never does.
 
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 
 use super::*;
 use crate::support::wait::until_true;
@@ -81,7 +81,7 @@ async fn strangers_see_incidents_and_none_of_our_affairs() {
         list["channels"][0]["last_error"].is_string().then_some(())
     })
     .await;
-    acme.update(posted.incident, Status::Identified, "We know why.");
+    acme.update(posted.incident, IncidentStatus::Identified, "We know why.");
     until_true("the update", || {
         bench.events().iter().any(|event| event["message"] == "We know why.")
     })

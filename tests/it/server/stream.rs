@@ -1,7 +1,7 @@
 //! The stream of events.
 
 use serde_json::Value;
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 use tokio::net::TcpSocket;
 
 use super::*;
@@ -80,7 +80,7 @@ async fn events_come_as_they_are_recorded_and_resume_without_a_gap() {
     let posted = acme.open_incident("Failed requests", Impact::Major, &["Compute"], "They fail.");
     let known = until("events", || Some(bench.events()).filter(|events| !events.is_empty())).await;
     let mut live = Events::open(&served, "", "").await;
-    acme.update(posted.incident, Status::Identified, "We know why.");
+    acme.update(posted.incident, IncidentStatus::Identified, "We know why.");
     let frame = loop {
         let frame = live.next().await.unwrap();
         if frame.data.contains("We know why.") {
@@ -144,7 +144,7 @@ async fn a_client_that_does_not_read_is_cut_off_and_can_resume() {
     assert_eq!(first.id, 1);
     let text = "All of it fails. ".repeat(240);
     for number in 0..UPDATES {
-        acme.update(posted.incident, Status::Update, &format!("{number} {text}")).unwrap();
+        acme.update(posted.incident, IncidentStatus::Update, &format!("{number} {text}")).unwrap();
     }
     let refused = "statuswatch_http_refused_total{reason=\"streams\"}";
     eventually("a cut", async || served.metric(refused).await.filter(|count| *count >= 1.0)).await;

@@ -1,6 +1,6 @@
 //! `top --url` on a real terminal, against the server of the real binary.
 
-use statuswatch::event::{Impact, Status};
+use statuswatch::event::{Impact, IncidentStatus};
 
 use super::proxy::Proxy;
 use super::*;
@@ -26,7 +26,7 @@ async fn the_screen_follows_another_machine_and_outlives_it() {
     let mut screen = top(&bench, &format!("http://{}", proxy.address), "--token-file mine");
     screen.shows(&["1/1 fresh", "live", "Failed requests", "ops …", "They fail."]).await;
     // What happens appears, whichever list is shown.
-    acme.update(posted.incident, Status::Identified, "We know why.");
+    acme.update(posted.incident, IncidentStatus::Identified, "We know why.");
     screen.shows(&["identified", "We know why."]).await;
     screen.keys("3");
     screen.shows(&["[3 Events]", "investigating", "identified"]).await;

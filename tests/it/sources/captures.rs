@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use statuswatch::document::{Document, Shape};
-use statuswatch::event::{Impact, Kind, Status, parse_time};
+use statuswatch::event::{Impact, IncidentStatus, Kind, parse_time};
 use statuswatch::snapshot::{Incident, Listing, Snapshot, UpdateId};
 use statuswatch::source::detect::detect;
 use statuswatch::source::{Documents, Limits, SOURCES, by_name};
@@ -70,7 +70,7 @@ fn every_summary_is_read_by_its_source_alone() {
                 assert!(!incident.title.is_empty() && !incident.updates.is_empty(), "{name}");
                 let fields = (incident.status, incident.impact);
                 assert!(
-                    fields.0 != Status::Update && fields.1 != Impact::Unknown,
+                    fields.0 != IncidentStatus::Update && fields.1 != Impact::Unknown,
                     "{name}: {fields:?}"
                 );
                 for update in &incident.updates {
@@ -123,7 +123,10 @@ fn sequences_contain_what_is_known_of_them() {
 
     let maintenance = page("github-summary-maint-xb49wskhzrm2-02.json");
     let maintenance = incident(&maintenance, "xb49wskhzrm2");
-    assert_eq!((maintenance.kind, maintenance.status), (Kind::Maintenance, Status::InProgress));
+    assert_eq!(
+        (maintenance.kind, maintenance.status),
+        (Kind::Maintenance, IncidentStatus::InProgress)
+    );
     assert!(maintenance.scheduled_for < maintenance.scheduled_until);
 
     let updates = |n: usize| {

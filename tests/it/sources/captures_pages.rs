@@ -3,7 +3,7 @@
 use std::fs;
 
 use statuswatch::document::Document;
-use statuswatch::event::{ComponentStatus, Impact, Kind, Status, parse_time};
+use statuswatch::event::{ComponentStatus, Impact, IncidentStatus, Kind, parse_time};
 use statuswatch::snapshot::{Incident, Listing, Snapshot, UpdateId};
 use statuswatch::source::{Documents, Limits, SOURCES, by_name};
 use url::Url;
@@ -29,7 +29,7 @@ fn read(source: &str, file: &str, url: &str, details: &[(&'static str, &str)]) -
     snapshot
 }
 
-fn statuses(incident: &Incident) -> Vec<Status> {
+fn statuses(incident: &Incident) -> Vec<IncidentStatus> {
     incident.updates.iter().map(|update| update.status).collect()
 }
 
@@ -78,7 +78,7 @@ fn turso_on_better_stack_has_one_report_that_is_over() {
     let [report] = turso.incidents.as_slice() else { panic!("{:?}", turso.incidents) };
     assert_eq!(
         (report.id.as_str(), report.kind, report.status),
-        ("996229", Kind::Incident, Status::Resolved)
+        ("996229", Kind::Incident, IncidentStatus::Resolved)
     );
     assert_eq!(
         (report.impact, report.started_at),
@@ -89,7 +89,7 @@ fn turso_on_better_stack_has_one_report_that_is_over() {
         ids,
         [&UpdateId::Native("5528592".to_owned()), &UpdateId::Native("5528735".to_owned())]
     );
-    assert_eq!(statuses(report), [Status::Investigating, Status::Resolved]);
+    assert_eq!(statuses(report), [IncidentStatus::Investigating, IncidentStatus::Resolved]);
     assert_eq!(report.updates[1].published_at, parse_time("2026-08-04T23:06:00Z"));
     assert!(report.updates[0].text.starts_with("The router component"));
 }
@@ -153,15 +153,15 @@ fn redis_on_firehydrant_has_its_whole_history() {
     let zone = &redis.incidents[0];
     assert_eq!(
         (zone.title.as_str(), zone.status, zone.impact),
-        ("AWS me-central-1 Zone Issue", Status::Resolved, Impact::Major)
+        ("AWS me-central-1 Zone Issue", IncidentStatus::Resolved, Impact::Major)
     );
     let expected = [
-        Status::Investigating,
-        Status::Investigating,
-        Status::Identified,
-        Status::Identified,
-        Status::Identified,
-        Status::Resolved,
+        IncidentStatus::Investigating,
+        IncidentStatus::Investigating,
+        IncidentStatus::Identified,
+        IncidentStatus::Identified,
+        IncidentStatus::Identified,
+        IncidentStatus::Resolved,
     ];
     assert_eq!(statuses(zone), expected);
     let first = &zone.updates[0];
@@ -179,12 +179,17 @@ fn redis_on_firehydrant_has_its_whole_history() {
     let moved = &redis.incidents[1];
     assert_eq!(
         (moved.kind, moved.status, statuses(moved)),
-        (Kind::Maintenance, Status::Completed, vec![Status::Completed])
+        (Kind::Maintenance, IncidentStatus::Completed, vec![IncidentStatus::Completed])
     );
     assert_eq!(moved.components.len(), 5);
     let short = &redis.incidents[3];
     assert_eq!(
         statuses(short),
-        [Status::Investigating, Status::Update, Status::Resolved, Status::Update]
+        [
+            IncidentStatus::Investigating,
+            IncidentStatus::Update,
+            IncidentStatus::Resolved,
+            IncidentStatus::Update
+        ]
     );
 }

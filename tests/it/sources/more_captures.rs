@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use statuswatch::document::Document;
-use statuswatch::event::{ComponentStatus, Impact, Kind, Status, parse_time};
+use statuswatch::event::{ComponentStatus, Impact, IncidentStatus, Kind, parse_time};
 use statuswatch::snapshot::{Listing, Snapshot, UpdateId};
 use statuswatch::source::{Documents, Limits, by_name};
 use url::Url;
@@ -80,7 +80,7 @@ fn pagerduty_reads_the_data_of_its_script() {
                     assert!(
                         !read.text.is_empty()
                             && !read.text.contains("<p>")
-                            && read.status != Status::Update
+                            && read.status != IncidentStatus::Update
                     );
                 }
                 assert!(
@@ -109,11 +109,8 @@ fn statuscast_lists_what_its_page_shows() {
     let root = captures();
     let good = read(&root, "statuscast", "statuscast/fastly-page-good.html");
     assert_eq!((good.incidents.len(), good.page.name.as_deref()), (21, Some("fastly")));
-    assert!(
-        good.open()
-            .all(|incident| incident.kind == Kind::Maintenance
-                && incident.status == Status::Scheduled)
-    );
+    assert!(good.open().all(|incident| incident.kind == Kind::Maintenance
+        && incident.status == IncidentStatus::Scheduled));
     let major = read(&root, "statuscast", "statuscast/fastly-page-major.html");
     assert_eq!((major.incidents.len(), major.impact()), (14, Impact::Major));
     let open: BTreeSet<&str> = major

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
-use statuswatch::event::{Impact, Kind, Status, StatusEvent};
+use statuswatch::event::{Impact, IncidentStatus, Kind, StatusEvent};
 use statuswatch::fake::{Fault, Posted, Publication, Universe};
 use statuswatch::sink::LogReader;
 use tokio::runtime::Runtime;
@@ -369,11 +369,14 @@ impl Author {
             }
             7 => provider.set_impact(newest.incident, Impact::Major).unwrap(),
             _ if posted.len() >= 5 => {
-                universe.update(provider, newest.incident, Status::Resolved, &text).unwrap();
+                universe
+                    .update(provider, newest.incident, IncidentStatus::Resolved, &text)
+                    .unwrap();
                 self.open.swap_remove(slot);
             }
             _ => {
-                let status = [Status::Identified, Status::Monitoring][posted.len() % 2];
+                let status =
+                    [IncidentStatus::Identified, IncidentStatus::Monitoring][posted.len() % 2];
                 posted.push(universe.update(provider, newest.incident, status, &text).unwrap());
             }
         }

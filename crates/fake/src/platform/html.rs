@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use html_escape::{encode_double_quoted_attribute, encode_text};
 
 use crate::state::{Incident, State};
-use statuswatch_model::event::Status;
+use statuswatch_model::event::IncidentStatus;
 
 use super::Document;
 
@@ -54,12 +54,12 @@ pub(super) fn page(state: &State, generator: &str, feeds: &[(&str, &str)]) -> Do
 
 /// Returns all updates of an incident, newest first, as in Statuspage's feeds: no year, no seconds.
 pub(super) fn updates(incident: &Incident) -> String {
-    let mut before: Option<Status> = None;
+    let mut before: Option<IncidentStatus> = None;
     let mut paragraphs = Vec::with_capacity(incident.updates.len());
     for update in &incident.updates {
         // Statuspage states a status once; further updates in the same status are labeled "Update".
         let label = if before == Some(update.status) {
-            Status::Update.label()
+            IncidentStatus::Update.label()
         } else {
             update.status.label()
         };

@@ -4,7 +4,7 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use crate::state::{Incident, State};
-use statuswatch_model::event::{Impact, Kind, Status};
+use statuswatch_model::event::{Impact, IncidentStatus, Kind};
 
 use super::v2::fields;
 use super::{Document, Documents, feed, html, ids};
@@ -48,7 +48,10 @@ fn notice(state: &State, incident: &Incident) -> Value {
     let mut value = fields(json!({
         "id": ids::cuid(state, "incident", incident.number),
         "name": incident.title,
-        "status": if incident.status == Status::Scheduled { "NOTSTARTEDYET".to_owned() } else { word(incident.status.as_str()) },
+        "status": match incident.status {
+            IncidentStatus::Scheduled => "NOTSTARTEDYET".to_owned(),
+            status => word(status.as_str()),
+        },
         "url": link(state, incident),
         "updatedAt": time(incident.changed),
     }));

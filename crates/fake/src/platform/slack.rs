@@ -5,7 +5,7 @@ use html_escape::encode_text;
 use serde_json::{Value, json};
 
 use crate::state::{Incident, State};
-use statuswatch_model::event::{Impact, Kind, Status, Time};
+use statuswatch_model::event::{Impact, IncidentStatus, Kind, Time};
 
 use super::{Document, Documents, html, ids};
 
@@ -57,9 +57,9 @@ fn incident(state: &State, incident: &Incident) -> Value {
         "title": incident.title,
         "type": class(incident),
         "status": match incident.status {
-            Status::Resolved | Status::Completed | Status::Postmortem => "resolved",
-            Status::Scheduled => "scheduled",
-            Status::Withdrawn => "cancelled",
+            IncidentStatus::Resolved | IncidentStatus::Completed | IncidentStatus::Postmortem => "resolved",
+            IncidentStatus::Scheduled => "scheduled",
+            IncidentStatus::Withdrawn => "cancelled",
             _ => "active",
         },
         "url": format!("{}/{id}", html::home(state)),

@@ -4,7 +4,7 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use crate::state::{Incident, State};
-use statuswatch_model::event::{Impact, Kind, Status, Time};
+use statuswatch_model::event::{Impact, IncidentStatus, Kind, Time};
 
 use super::{Document, Documents, html, ids};
 
@@ -24,7 +24,7 @@ pub(super) fn documents(state: &State) -> Documents {
         .collect();
     let list = |kind, begun: bool| -> Vec<Value> {
         let open = state.listed(kind, true);
-        open.filter(|one| (one.status != Status::Scheduled) == begun)
+        open.filter(|one| (one.status != IncidentStatus::Scheduled) == begun)
             .map(|one| notice(state, one))
             .collect()
     };
@@ -71,11 +71,11 @@ fn notice(state: &State, incident: &Incident) -> Value {
     })
 }
 
-fn stage(status: Status) -> u32 {
+fn stage(status: IncidentStatus) -> u32 {
     match status {
-        Status::Identified => 200,
-        Status::Monitoring => 300,
-        Status::Resolved => 400,
+        IncidentStatus::Identified => 200,
+        IncidentStatus::Monitoring => 300,
+        IncidentStatus::Resolved => 400,
         _ => 100,
     }
 }

@@ -4,7 +4,7 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use crate::state::{Component, Incident, State};
-use statuswatch_model::event::{Impact, Kind, Status};
+use statuswatch_model::event::{Impact, IncidentStatus, Kind};
 
 use super::v2::{Dialect, fields};
 use super::{Document, Documents, feed, html, ids};
@@ -93,7 +93,7 @@ fn incident(state: &State, incident: &Incident) -> Value {
         .updates
         .iter()
         .rev()
-        .find(|update| update.status == Status::Monitoring)
+        .find(|update| update.status == IncidentStatus::Monitoring)
         .map(|update| update.at);
     let components: Vec<Value> = state
         .components_of(incident)

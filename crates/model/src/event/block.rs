@@ -6,7 +6,7 @@
 
 use chrono::SubsecRound as _;
 
-use super::{Impact, Kind, Status, StatusEvent, Time};
+use super::{Impact, Kind, StatusEvent, Time};
 use crate::text::safe;
 
 /// The line that ends a block.
@@ -131,9 +131,7 @@ fn stamp(time: Time) -> String {
 
 /// Returns the ANSI color of the status: green if over or operational, otherwise by impact.
 fn color(event: &StatusEvent) -> &'static str {
-    if event.status.is_over()
-        || matches!(event.status, Status::Operational | Status::Reachable | Status::Online)
-    {
+    if event.status.is_end() {
         return "32";
     }
     match event.impact {
@@ -180,7 +178,7 @@ fn imitates_frame(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Component, ComponentStatus, parse_time};
+    use crate::event::{Component, ComponentStatus, IncidentStatus, ProviderStatus, parse_time};
 
     fn component(name: &str, status: ComponentStatus) -> Component {
         Component { id: None, name: name.into(), group: None, status }
@@ -199,8 +197,8 @@ mod tests {
             update_id: Some("u1".into()),
             revision: 1,
             title: "High errors with parcel labels".into(),
-            status: Status::Resolved,
-            previous_status: Some(Status::Monitoring),
+            status: IncidentStatus::Resolved.into(),
+            previous_status: Some(IncidentStatus::Monitoring.into()),
             impact: Impact::Minor,
             previous_impact: Some(Impact::Minor),
             components: vec![
@@ -238,7 +236,7 @@ mod tests {
         let event = StatusEvent {
             kind: Kind::Maintenance,
             title: "Database upgrade".into(),
-            status: Status::Scheduled,
+            status: IncidentStatus::Scheduled.into(),
             impact: Impact::Maintenance,
             message: Some("Short interruptions.\n\nNothing to do for you.".into()),
             scheduled_for: parse_time("2026-03-01T02:00:00Z"),
@@ -266,8 +264,8 @@ mod tests {
         let event = StatusEvent {
             kind: Kind::Component,
             title: "Labels".into(),
-            status: Status::MajorOutage,
-            previous_status: Some(Status::Operational),
+            status: ComponentStatus::MajorOutage.into(),
+            previous_status: Some(ComponentStatus::Operational.into()),
             impact: Impact::Critical,
             previous_impact: Some(Impact::None),
             components: vec![component("Labels", ComponentStatus::MajorOutage)],
@@ -290,7 +288,7 @@ mod tests {
         let event = StatusEvent {
             kind: Kind::Provider,
             title: "Acme Cloud cannot be read".into(),
-            status: Status::Unreachable,
+            status: ProviderStatus::Unreachable.into(),
             previous_status: None,
             impact: Impact::Unknown,
             previous_impact: None,

@@ -19,7 +19,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Kind, Status, Time, cosmetic};
+use super::{IncidentStatus, Kind, Status, Time, cosmetic};
 
 /// Version of the identity rules. Changing the rules requires a migration that recomputes all keys.
 const RULES: &str = "v1";
@@ -93,7 +93,7 @@ impl UpdateKey {
     /// Creates the key of an update that has neither id nor time, from its status and text; of a
     /// very long text, from its [`beginning`].
     #[must_use]
-    pub fn content(incident: IncidentKey, status: Status, text: &str) -> Self {
+    pub fn content(incident: IncidentKey, status: IncidentStatus, text: &str) -> Self {
         let text = normalize(&beginning(text));
         Self(hash(&[b"content", incident.as_bytes(), status.as_str().as_bytes(), text.as_bytes()]))
     }
@@ -118,15 +118,17 @@ impl UpdateKey {
 impl Fingerprint {
     /// Creates the fingerprint of an update from the status it states and its full text.
     #[must_use]
-    pub fn new(status: Status, text: &str) -> Self {
+    pub fn new(status: impl Into<Status>, text: &str) -> Self {
+        let status: Status = status.into();
         Self(hash(&[status.as_str().as_bytes(), normalize(text).as_bytes()]))
     }
 
     /// Creates the fingerprints of one text under each of several statuses.
     #[must_use]
-    pub fn of_each(text: &str, statuses: &[Status]) -> Vec<(Status, Self)> {
+    pub fn of_each(text: &str, statuses: &[IncidentStatus]) -> Vec<(IncidentStatus, Self)> {
         let text = normalize(text);
-        let print = |status: Status| Self(hash(&[status.as_str().as_bytes(), text.as_bytes()]));
+        let print =
+            |status: IncidentStatus| Self(hash(&[status.as_str().as_bytes(), text.as_bytes()]));
         statuses.iter().map(|status| (*status, print(*status))).collect()
     }
 }
@@ -205,26 +207,35 @@ mod tests {
 
     #[test]
     fn rendering_does_not_change_a_fingerprint_and_words_do() {
-        let a = Fingerprint::new(Status::Monitoring, "A fix\n\nis  in place. \u{e9}");
-        assert_eq!(a, Fingerprint::new(Status::Monitoring, " A fix is in place. e\u{301}\n"));
-        let at = |text: &str| Fingerprint::new(Status::Monitoring, text);
+        let a = Fingerprint::new(IncidentStatus::Monitoring, "A fix\n\nis  in place. \u{e9}");
+        assert_eq!(
+            a,
+            Fingerprint::new(IncidentStatus::Monitoring, " A fix is in place. e\u{301}\n")
+        );
+        let at = |text: &str| Fingerprint::new(IncidentStatus::Monitoring, text);
         assert_eq!(
             at("Seen 2 minutes ago: https://a.example/?utm_id=1"),
             at("Seen an hour ago: https://a.example/?utm_id=2")
         );
-        assert_ne!(a, Fingerprint::new(Status::Resolved, "A fix is in place. \u{e9}"));
-        assert_ne!(a, Fingerprint::new(Status::Monitoring, "A fix is out of place. \u{e9}"));
+        assert_ne!(a, Fingerprint::new(IncidentStatus::Resolved, "A fix is in place. \u{e9}"));
+        assert_ne!(
+            a,
+            Fingerprint::new(IncidentStatus::Monitoring, "A fix is out of place. \u{e9}")
+        );
     }
 
     #[test]
     fn a_long_text_is_compared_whole_and_known_by_its_beginning() {
         let long = |end: &str| format!("{} {end}", "word ".repeat(4_000));
-        let print = |text: &str| Fingerprint::new(Status::Resolved, text);
+        let print = |text: &str| Fingerprint::new(IncidentStatus::Resolved, text);
         assert_ne!(print(&long("a")), print(&long("b")));
-        let each = Fingerprint::of_each(&long("a"), &[Status::Update, Status::Resolved]);
-        assert_eq!(each[1], (Status::Resolved, print(&long("a"))));
+        let each =
+            Fingerprint::of_each(&long("a"), &[IncidentStatus::Update, IncidentStatus::Resolved]);
+        assert_eq!(each[1], (IncidentStatus::Resolved, print(&long("a"))));
         assert_eq!(print(&beginning(&long("a"))), print(&beginning(&long("b"))));
-        let key = |text: &str| UpdateKey::content(IncidentKey::new("p", "i"), Status::Update, text);
+        let key = |text: &str| {
+            UpdateKey::content(IncidentKey::new("p", "i"), IncidentStatus::Update, text)
+        };
         assert_eq!(key(&long("a")), key(&long("b")));
         assert_eq!(beginning("short"), "short");
         let cut = beginning(&"ä".repeat(10_000)).into_owned();
@@ -242,7 +253,7 @@ mod tests {
     fn ids_are_pinned() {
         let incident = IncidentKey::new("openai", "01ABC");
         let update = UpdateKey::native(incident, "u1");
-        let print = Fingerprint::new(Status::Resolved, "All good.");
+        let print = Fingerprint::new(IncidentStatus::Resolved, "All good.");
         assert_eq!(
             event_id(update, Kind::Incident, print).to_string(),
             "4f12b0b9b16baa24b5bccae7d7efec9b"

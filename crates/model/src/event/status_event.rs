@@ -88,7 +88,13 @@ pub struct Draft {
 impl Draft {
     /// Creates a draft of a first revision observed at `at`, with only the fields every event has.
     #[must_use]
-    pub fn new(id: super::EventId, kind: Kind, title: String, status: Status, at: Time) -> Self {
+    pub fn new(
+        id: super::EventId,
+        kind: Kind,
+        title: String,
+        status: impl Into<Status>,
+        at: Time,
+    ) -> Self {
         Self {
             id,
             kind,
@@ -96,7 +102,7 @@ impl Draft {
             update_id: None,
             revision: 1,
             title,
-            status,
+            status: status.into(),
             impact: Impact::Unknown,
             previous_status: None,
             previous_impact: None,

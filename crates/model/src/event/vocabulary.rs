@@ -1,4 +1,4 @@
-//! The contract's vocabulary as types: kind, status, impact and component status.
+//! The contract's vocabulary as types: kinds, impacts, and the statuses of each kind of subject.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +11,13 @@ use serde::{Deserialize, Serialize};
 pub struct UnknownWord {
     what: &'static str,
     word: String,
+}
+
+impl UnknownWord {
+    /// Creates the error for the beginning of `word`.
+    pub(super) fn new(what: &'static str, word: &str) -> Self {
+        Self { what, word: word.chars().take(64).collect() }
+    }
 }
 
 macro_rules! words {
@@ -43,7 +50,7 @@ macro_rules! words {
             fn from_str(word: &str) -> Result<Self, UnknownWord> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord { what: $what, word: word.chars().take(64).collect() }),
+                    _ => Err(UnknownWord::new($what, word)),
                 }
             }
         }
@@ -64,8 +71,11 @@ words! {
 }
 
 words! {
-    /// The status of an incident, maintenance, component or provider after the event.
-    Status, "status":
+    /// The status of an incident or maintenance.
+    ///
+    /// One type for both, as pages use the words of one for the other: a maintenance may be
+    /// `resolved`.
+    IncidentStatus, "status of an incident":
     /// Incident: under investigation.
     Investigating = "investigating",
     /// Incident: the cause is known.
@@ -88,18 +98,25 @@ words! {
     Verifying = "verifying",
     /// Maintenance: over.
     Completed = "completed",
-    /// Component: operational.
-    Operational = "operational",
-    /// Component: slow or limited.
-    DegradedPerformance = "degraded_performance",
-    /// Component: down for some.
-    PartialOutage = "partial_outage",
-    /// Component: down.
-    MajorOutage = "major_outage",
-    /// Component: under maintenance.
-    UnderMaintenance = "under_maintenance",
-    /// Component: not known; never shown as operational.
-    Unknown = "unknown",
+}
+
+impl IncidentStatus {
+    /// Returns whether an incident or maintenance with this status is over.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Resolved | Self::Postmortem | Self::Completed | Self::Withdrawn)
+    }
+
+    /// Returns the display form: `In progress`.
+    #[must_use]
+    pub fn label(self) -> String {
+        label(self.as_str())
+    }
+}
+
+words! {
+    /// Whether a provider can be read.
+    ProviderStatus, "status of a provider":
     /// Provider: could not be read for `stale_after`.
     Unreachable = "unreachable",
     /// Provider: can be read again.
@@ -108,20 +125,6 @@ words! {
     Offline = "offline",
     /// The provider `statuswatch`: its network works again.
     Online = "online",
-}
-
-impl Status {
-    /// Returns whether an incident or maintenance with this status is over.
-    #[must_use]
-    pub const fn is_over(self) -> bool {
-        matches!(self, Self::Resolved | Self::Postmortem | Self::Completed | Self::Withdrawn)
-    }
-
-    /// Returns the display form: `In progress`, `Degraded performance`.
-    #[must_use]
-    pub fn label(self) -> String {
-        label(self.as_str())
-    }
 }
 
 words! {
@@ -220,21 +223,8 @@ impl ComponentStatus {
     }
 }
 
-impl From<ComponentStatus> for Status {
-    fn from(status: ComponentStatus) -> Self {
-        match status {
-            ComponentStatus::Operational => Self::Operational,
-            ComponentStatus::DegradedPerformance => Self::DegradedPerformance,
-            ComponentStatus::PartialOutage => Self::PartialOutage,
-            ComponentStatus::MajorOutage => Self::MajorOutage,
-            ComponentStatus::UnderMaintenance => Self::UnderMaintenance,
-            ComponentStatus::Unknown => Self::Unknown,
-        }
-    }
-}
-
 /// `in_progress` → `In progress`.
-fn label(word: &str) -> String {
+pub(super) fn label(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars.map(|c| if c == '_' { ' ' } else { c })).collect()
@@ -247,14 +237,10 @@ mod tests {
 
     #[test]
     fn every_word_round_trips() {
-        for &status in Status::ALL {
+        for &status in IncidentStatus::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
             assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{status}\""));
         }
-        for &status in ComponentStatus::ALL {
-            assert_eq!(Status::from(status).as_str(), status.as_str());
-        }
-        assert_eq!(Status::InProgress.label(), "In progress");
         assert_eq!("nope".parse::<Impact>().unwrap_err().to_string(), "unknown impact \"nope\"");
     }
     #[test]

@@ -5,7 +5,7 @@
 //! stored or displayed.
 
 use super::{Basis, Incident, Snapshot};
-use crate::event::{Kind, Status, Time};
+use crate::event::{IncidentStatus, Kind, Time};
 
 impl Snapshot {
     /// Returns whether [`Snapshot::settle`] would change nothing at `now`.
@@ -25,11 +25,13 @@ impl Snapshot {
 /// Returns the status of an incident or maintenance at `now`. A status stated by the document is
 /// never changed; an unrecognized one states nothing, so there the window counts as long as it is
 /// open.
-fn standing(incident: &Incident, now: Time) -> Status {
+fn standing(incident: &Incident, now: Time) -> IncidentStatus {
     let Incident { kind, status, basis, scheduled_for, scheduled_until, .. } = *incident;
     let by_window = match basis {
-        Basis::Begin | Basis::Window => matches!(status, Status::Scheduled | Status::InProgress),
-        Basis::Stated | Basis::Silent => status == Status::Update,
+        Basis::Begin | Basis::Window => {
+            matches!(status, IncidentStatus::Scheduled | IncidentStatus::InProgress)
+        }
+        Basis::Stated | Basis::Silent => status == IncidentStatus::Update,
     };
     let Some(from) = scheduled_for.filter(|_| kind == Kind::Maintenance && by_window) else {
         return status;
@@ -37,12 +39,12 @@ fn standing(incident: &Incident, now: Time) -> Status {
     let ended = scheduled_until.is_some_and(|until| until <= now && from <= until);
     match basis {
         // One that has started does not return to being scheduled.
-        _ if now < from && status != Status::InProgress => Status::Scheduled,
-        Basis::Window if ended => Status::Completed,
+        _ if now < from && status != IncidentStatus::InProgress => IncidentStatus::Scheduled,
+        Basis::Window if ended => IncidentStatus::Completed,
         // It is still listed, so it is not over, whatever was planned.
-        Basis::Begin => Status::InProgress,
+        Basis::Begin => IncidentStatus::InProgress,
         _ if ended => status,
-        _ => Status::InProgress,
+        _ => IncidentStatus::InProgress,
     }
 }
 
@@ -56,7 +58,7 @@ mod tests {
     }
 
     /// The status of a maintenance from 10 to 12 at 9, 10, 11, 12 and 13.
-    fn course(basis: Basis, status: Status, until: Option<u32>) -> [Status; 5] {
+    fn course(basis: Basis, status: IncidentStatus, until: Option<u32>) -> [IncidentStatus; 5] {
         [9, 10, 11, 12, 13].map(|hour| {
             let maintenance = Incident {
                 status,
@@ -76,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_maintenance_stands_where_its_window_says_unless_the_page_says_more() {
-        use Status::{Completed, InProgress, Scheduled, Update, Verifying};
+        use IncidentStatus::{Completed, InProgress, Scheduled, Update, Verifying};
         let until = Some(12);
         for (basis, status, until, expected) in [
             (
@@ -119,7 +121,7 @@ mod tests {
         let of = |kind, from| {
             let one = Incident {
                 basis: Basis::Begin,
-                status: Status::Scheduled,
+                status: IncidentStatus::Scheduled,
                 scheduled_for: from,
                 ..Incident::new(kind, "m", "x")
             };

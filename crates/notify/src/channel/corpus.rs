@@ -1,7 +1,8 @@
 //! Hostile and ordinary notifications that every channel is tested with.
 
 use statuswatch_model::event::{
-    Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, parse_time,
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, ProviderStatus, StatusEvent, Time,
+    parse_time,
 };
 
 use super::{Channel, Form};
@@ -43,8 +44,8 @@ pub(crate) fn incident() -> StatusEvent {
         update_id: Some("u1".into()),
         revision: 1,
         title: "High errors with parcel labels".into(),
-        status: Status::Identified,
-        previous_status: Some(Status::Investigating),
+        status: IncidentStatus::Identified.into(),
+        previous_status: Some(IncidentStatus::Investigating.into()),
         impact: Impact::Major,
         previous_impact: None,
         components: vec![
@@ -77,7 +78,7 @@ pub(crate) fn events() -> Vec<StatusEvent> {
     let mut events = vec![incident()];
     events.push(StatusEvent {
         kind: Kind::Maintenance,
-        status: Status::Scheduled,
+        status: IncidentStatus::Scheduled.into(),
         impact: Impact::Maintenance,
         scheduled_for: Some(at()),
         scheduled_until: Some(at() + chrono::TimeDelta::hours(2)),
@@ -87,7 +88,7 @@ pub(crate) fn events() -> Vec<StatusEvent> {
         kind: Kind::Component,
         incident_id: None,
         title: "Labels".into(),
-        status: Status::MajorOutage,
+        status: ComponentStatus::MajorOutage.into(),
         message: None,
         ..incident()
     });
@@ -95,7 +96,7 @@ pub(crate) fn events() -> Vec<StatusEvent> {
         kind: Kind::Provider,
         incident_id: None,
         title: "Acme Cloud cannot be read".into(),
-        status: Status::Unreachable,
+        status: ProviderStatus::Unreachable.into(),
         impact: Impact::Unknown,
         components: Vec::new(),
         url: None,
@@ -222,8 +223,8 @@ pub(crate) fn summary() -> Summary {
             provider: "Acme Cloud".into(),
             title: "High errors with parcel labels".into(),
             kind: Kind::Incident,
-            first: Status::Investigating,
-            last: Status::Identified,
+            first: IncidentStatus::Investigating.into(),
+            last: IncidentStatus::Identified.into(),
             impact: Impact::Critical,
             updates: 3,
             open: true,

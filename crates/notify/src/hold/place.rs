@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{NaiveTime, TimeDelta};
-use statuswatch_model::event::{Kind, Status, StatusEvent, Time};
+use statuswatch_model::event::{Kind, ProviderStatus, Status, StatusEvent, Time};
 
 use super::thread::{impact_of, is_end, is_state_change, reaches};
 use super::{Facts, HoldReason, Muted, Placement, after, quiet};
@@ -118,7 +118,10 @@ impl<'a> Case<'a> {
     /// What hides an impact of any size, or explains why nothing else comes.
     fn is_alarm(&self) -> bool {
         self.event.kind == Kind::Provider
-            && matches!(self.event.status, Status::Unreachable | Status::Offline)
+            && matches!(
+                self.event.status,
+                Status::Provider(ProviderStatus::Unreachable | ProviderStatus::Offline)
+            )
     }
 
     /// Whether only a mute, quiet hours or an unstable state hold it.

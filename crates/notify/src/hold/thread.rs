@@ -1,6 +1,8 @@
 //! What an event belongs to, and its place in that.
 
-use statuswatch_model::event::{Impact, IncidentKey, Kind, Status, StatusEvent};
+use statuswatch_model::event::{
+    ComponentStatus, Impact, IncidentKey, Kind, ProviderStatus, Status, StatusEvent,
+};
 
 use crate::notification::{Phase, hash};
 
@@ -36,14 +38,18 @@ pub fn thread_of(event: &StatusEvent) -> String {
 #[must_use]
 pub(super) fn is_about_ourselves(event: &StatusEvent) -> bool {
     event.kind == Kind::Provider
-        && (event.provider == OURSELVES || matches!(event.status, Status::Offline | Status::Online))
+        && (event.provider == OURSELVES
+            || matches!(
+                event.status,
+                Status::Provider(ProviderStatus::Offline | ProviderStatus::Online)
+            ))
 }
 
 /// Returns whether a status ends a thread: resolved, completed, withdrawn, postmortem, operational,
 /// reachable, online.
 #[must_use]
 pub const fn ends(status: Status) -> bool {
-    status.is_over() || matches!(status, Status::Operational | Status::Reachable | Status::Online)
+    status.is_end()
 }
 
 /// Returns whether the thread has ended with this event.
@@ -70,7 +76,7 @@ pub const fn phase_of(event: &StatusEvent, notified: bool) -> Phase {
 #[must_use]
 pub fn opens(event: &StatusEvent) -> bool {
     event.kind != Kind::Maintenance
-        && event.status != Status::UnderMaintenance
+        && event.status != ComponentStatus::UnderMaintenance
         && event.revision == 1
         && !is_end(event)
         && event.previous_status.is_none_or(ends)
@@ -83,8 +89,10 @@ pub fn is_state_change(event: &StatusEvent) -> bool {
     match event.kind {
         Kind::Component => event.previous_status != Some(event.status),
         Kind::Provider => match event.status {
-            Status::Unreachable => true,
-            Status::Reachable => event.previous_status == Some(Status::Unreachable),
+            Status::Provider(ProviderStatus::Unreachable) => true,
+            Status::Provider(ProviderStatus::Reachable) => {
+                event.previous_status.is_some_and(|before| before == ProviderStatus::Unreachable)
+            }
             _ => false,
         },
         Kind::Incident | Kind::Maintenance => false,
@@ -95,7 +103,9 @@ pub fn is_state_change(event: &StatusEvent) -> bool {
 /// as what it ends. A page that cannot be read counts as major: it hides an impact of any size.
 #[must_use]
 pub fn impact_of(event: &StatusEvent) -> Impact {
-    let hides = |status| matches!(status, Status::Unreachable | Status::Offline);
+    let hides = |status| {
+        matches!(status, Status::Provider(ProviderStatus::Unreachable | ProviderStatus::Offline))
+    };
     if event.kind == Kind::Provider {
         let hidden = hides(event.status) || event.previous_status.is_some_and(hides);
         return if hidden { Impact::Major } else { event.impact };

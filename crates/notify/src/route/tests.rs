@@ -1,7 +1,9 @@
 //! Rules in order, `continue`, threads that stay with their channels, and explanations.
 
 use proptest::prelude::*;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, ProviderStatus,
+};
 
 use super::*;
 use crate::channel::corpus;
@@ -124,7 +126,7 @@ fn notices_match_the_rules_that_name_them_alone() {
         (Matcher { text: Some("it works".into()), ..Matcher::default() }, false),
         (Matcher { kinds: vec![Kind::Provider], ..Matcher::default() }, true),
         (Matcher { tags: words(&["a"]), ..Matcher::default() }, false),
-        (Matcher { statuses: vec![Status::Offline], ..Matcher::default() }, false),
+        (Matcher { statuses: vec![ProviderStatus::Offline.into()], ..Matcher::default() }, false),
         (Matcher { components: words(&["*"]), ..Matcher::default() }, false),
         (Matcher { regions: words(&["*"]), ..Matcher::default() }, false),
     ] {
@@ -160,16 +162,16 @@ fn what_no_rule_matches_is_known() {
 fn a_thread_stays_with_its_channels_up_to_its_end() {
     let pager = |channel: &str| channel == "pager";
     let fallen = StatusEvent {
-        status: Status::Resolved,
-        previous_status: Some(Status::Monitoring),
+        status: IncidentStatus::Resolved.into(),
+        previous_status: Some(IncidentStatus::Monitoring.into()),
         ..event(Impact::Minor)
     };
     let decision = routes().decide(&fallen, &words(&["dev"]), &channels(), &pager);
     assert_eq!(to(&decision), ["pager: it was notified of an earlier update"]);
     // Its end was sent: what is added after that goes by the rules.
     let report = StatusEvent {
-        status: Status::Postmortem,
-        previous_status: Some(Status::Resolved),
+        status: IncidentStatus::Postmortem.into(),
+        previous_status: Some(IncidentStatus::Resolved.into()),
         ..fallen
     };
     assert!(routes().decide(&report, &words(&["dev"]), &channels(), &nobody).to.is_empty());
@@ -178,7 +180,7 @@ fn a_thread_stays_with_its_channels_up_to_its_end() {
 #[test]
 fn a_pager_is_not_sent_the_end_of_what_it_does_not_know() {
     let over = StatusEvent {
-        status: Status::Resolved,
+        status: IncidentStatus::Resolved.into(),
         previous_impact: Some(Impact::Critical),
         ..event(Impact::None)
     };
@@ -208,7 +210,7 @@ fn each_key_matches_and_says_why_not() {
     };
     let unreachable = StatusEvent {
         kind: Kind::Provider,
-        status: Status::Unreachable,
+        status: ProviderStatus::Unreachable.into(),
         components: Vec::new(),
         ..event.clone()
     };
@@ -222,7 +224,10 @@ fn each_key_matches_and_says_why_not() {
         Matcher { providers: words(&["x", "ACM?"]), ..all() },
         Matcher { tags: words(&["dev", "eu"]), ..all() },
         Matcher { kinds: vec![Kind::Incident], ..all() },
-        Matcher { statuses: vec![Status::Resolved, Status::Identified], ..all() },
+        Matcher {
+            statuses: vec![IncidentStatus::Resolved.into(), IncidentStatus::Identified.into()],
+            ..all()
+        },
         Matcher { min_impact: Some(Impact::Minor), ..all() },
         Matcher { components: words(&["s*"]), ..all() },
         Matcher { components: words(&["Compute/EC2*"]), ..all() },
@@ -237,7 +242,7 @@ fn each_key_matches_and_says_why_not() {
         (Matcher { providers: words(&["acm"]), ..all() }, &event),
         (Matcher { tags: words(&["dev"]), ..all() }, &event),
         (Matcher { kinds: vec![Kind::Component], ..all() }, &event),
-        (Matcher { statuses: vec![Status::Resolved], ..all() }, &event),
+        (Matcher { statuses: vec![IncidentStatus::Resolved.into()], ..all() }, &event),
         (Matcher { min_impact: Some(Impact::Major), ..all() }, &event),
         (Matcher { components: words(&["EC2"]), ..all() }, &event),
         (Matcher { regions: words(&["us-west-*"]), ..all() }, &event),
@@ -273,9 +278,12 @@ fn the_worse_of_before_and_after_counts_and_what_hides_it() {
         previous_status,
         ..event(Impact::Unknown)
     };
-    assert!(major.matches(&provider(Status::Unreachable, None), &[]));
-    assert!(major.matches(&provider(Status::Reachable, Some(Status::Unreachable)), &[]));
-    assert!(!major.matches(&provider(Status::Reachable, None), &[]));
+    assert!(major.matches(&provider(ProviderStatus::Unreachable.into(), None), &[]));
+    assert!(major.matches(
+        &provider(ProviderStatus::Reachable.into(), Some(ProviderStatus::Unreachable.into())),
+        &[]
+    ));
+    assert!(!major.matches(&provider(ProviderStatus::Reachable.into(), None), &[]));
 }
 
 proptest! {

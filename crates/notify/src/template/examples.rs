@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use statuswatch_model::event::{
-    Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time,
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, ProviderStatus, Status, StatusEvent,
+    Time,
 };
 
 use super::context::Context;
@@ -64,10 +65,24 @@ fn at() -> Time {
 /// Returns an event with a value in every field.
 fn full(kind: Kind) -> StatusEvent {
     let (status, previous, impact) = match kind {
-        Kind::Incident => (Status::Identified, Status::Investigating, Impact::Major),
-        Kind::Maintenance => (Status::InProgress, Status::Scheduled, Impact::Maintenance),
-        Kind::Component => (Status::MajorOutage, Status::Operational, Impact::Critical),
-        Kind::Provider => (Status::Unreachable, Status::Reachable, Impact::Unknown),
+        Kind::Incident => (
+            Status::from(IncidentStatus::Identified),
+            Status::from(IncidentStatus::Investigating),
+            Impact::Major,
+        ),
+        Kind::Maintenance => (
+            IncidentStatus::InProgress.into(),
+            IncidentStatus::Scheduled.into(),
+            Impact::Maintenance,
+        ),
+        Kind::Component => (
+            ComponentStatus::MajorOutage.into(),
+            ComponentStatus::Operational.into(),
+            Impact::Critical,
+        ),
+        Kind::Provider => {
+            (ProviderStatus::Unreachable.into(), ProviderStatus::Reachable.into(), Impact::Unknown)
+        }
     };
     StatusEvent {
         seq: 7,
@@ -126,8 +141,8 @@ fn summary() -> Summary {
             provider: "Acme Cloud".to_owned(),
             title: "High errors with \"parcel\" labels".to_owned(),
             kind: Kind::Incident,
-            first: Status::Investigating,
-            last: Status::Identified,
+            first: IncidentStatus::Investigating.into(),
+            last: IncidentStatus::Identified.into(),
             impact: Impact::Major,
             updates: 3,
             open: true,

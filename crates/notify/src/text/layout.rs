@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statuswatch_model::event::{Impact, Kind, Status, StatusEvent, Time};
+use statuswatch_model::event::{Impact, IncidentStatus, Kind, StatusEvent, Time};
 use statuswatch_model::text::{one_line, plain};
 
 use crate::notification::{
@@ -268,7 +268,7 @@ fn facts(event: &StatusEvent) -> Vec<(&'static str, String)> {
         facts.push(("Scheduled", window));
     }
     let before = event.previous_status.filter(|before| *before != event.status);
-    if let Some(before) = before.filter(|before| *before != Status::Update) {
+    if let Some(before) = before.filter(|before| *before != IncidentStatus::Update) {
         facts.push(("Status", format!("{} → {}", before.label(), event.status.label())));
     }
     if let Some(before) = event.previous_impact.filter(|before| *before != event.impact) {

@@ -16,7 +16,7 @@ use super::super::support::{
 use super::super::{Limits, ParseError, dates};
 use super::{MAX_NAME, NAME, impact, seconds, snapshot, state, title};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{Incident, Listing, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -77,7 +77,7 @@ fn incident(event: &Event, archived: bool) -> Incident {
         if event.service_name.is_empty() { event.service.as_str() } else { &event.service_name };
     let now = if over { ComponentStatus::Operational } else { state(level) };
     Incident {
-        status: if over { Status::Resolved } else { Status::Investigating },
+        status: if over { IncidentStatus::Resolved } else { IncidentStatus::Investigating },
         // An event that has just ended has the number 0, and in the archive its previous one, which
         // is no change.
         impact: if level == "0" { Impact::Unknown } else { impact(level) },
@@ -108,11 +108,12 @@ fn entries(description: &str, began: Option<Time>) -> Vec<RawUpdate> {
         let at = at
             .and_then(|(local, zone)| local.and_local_timezone(zone).single())
             .map(|time| time.to_utc());
-        let status = if out.is_empty() { Status::Investigating } else { Status::Update };
+        let status =
+            if out.is_empty() { IncidentStatus::Investigating } else { IncidentStatus::Update };
         out.push(RawUpdate::concluded(status, at, prose(text)));
     }
     if out.is_empty() && !description.trim().is_empty() {
-        out.push(RawUpdate::concluded(Status::Investigating, began, prose(description)));
+        out.push(RawUpdate::concluded(IncidentStatus::Investigating, began, prose(description)));
     }
     out
 }

@@ -19,7 +19,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -250,13 +250,13 @@ fn incident(items: &mut Items, event: Event) -> Result<Incident, ParseError> {
         let ended = entry.status.as_ref().is_some_and(|status| status.as_str() == "0");
         let text = prose(&entry.message);
         match at {
-            _ if ended => RawUpdate::new(Status::Resolved, at, text),
-            at if at == first => RawUpdate::concluded(Status::Investigating, at, text),
-            _ => RawUpdate::new(Status::Update, at, text),
+            _ if ended => RawUpdate::new(IncidentStatus::Resolved, at, text),
+            at if at == first => RawUpdate::concluded(IncidentStatus::Investigating, at, text),
+            _ => RawUpdate::new(IncidentStatus::Update, at, text),
         }
     });
     Ok(Incident {
-        status: if over { Status::Resolved } else { Status::Investigating },
+        status: if over { IncidentStatus::Resolved } else { IncidentStatus::Investigating },
         impact,
         url: Some(PAGE.to_owned()),
         started_at: seconds(event.date.as_ref()),

@@ -18,7 +18,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot};
 
 const NAME: &str = "cachet";
@@ -42,7 +42,7 @@ struct Notice {
     name: String,
     message: String,
     /// The present status.
-    status: Status,
+    status: IncidentStatus,
     kind: Kind,
     link: String,
     opened_at: Option<Time>,
@@ -198,8 +198,11 @@ fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
     let mut written = oldest_first(notice.updates, Order::MostlyNewestFirst, |update| update.at);
     let text = prose(&notice.message);
     if !text.is_empty() {
-        let status =
-            if kind == Kind::Maintenance { Status::Scheduled } else { Status::Investigating };
+        let status = if kind == Kind::Maintenance {
+            IncidentStatus::Scheduled
+        } else {
+            IncidentStatus::Investigating
+        };
         let opening = RawUpdate {
             id: Some("opening".to_owned()),
             ..RawUpdate::new(status, notice.opened_at, text)
@@ -215,22 +218,25 @@ fn incident(notice: Notice, all: &HashMap<&str, &Component>) -> Incident {
 }
 
 /// Maps the incident statuses: scheduled, investigating, identified, watching, fixed.
-fn status(code: &str) -> Status {
-    const CODES: &[(&str, Status)] = &[
-        ("0", Status::Scheduled),
-        ("1", Status::Investigating),
-        ("2", Status::Identified),
-        ("3", Status::Monitoring),
-        ("4", Status::Resolved),
+fn status(code: &str) -> IncidentStatus {
+    const CODES: &[(&str, IncidentStatus)] = &[
+        ("0", IncidentStatus::Scheduled),
+        ("1", IncidentStatus::Investigating),
+        ("2", IncidentStatus::Identified),
+        ("3", IncidentStatus::Monitoring),
+        ("4", IncidentStatus::Resolved),
     ];
-    vocabulary::lookup(code, CODES).unwrap_or(Status::Update)
+    vocabulary::lookup(code, CODES).unwrap_or(IncidentStatus::Update)
 }
 
 /// Maps the schedule statuses: upcoming, in progress, complete.
-fn plan(code: &str) -> Status {
-    const CODES: &[(&str, Status)] =
-        &[("0", Status::Scheduled), ("1", Status::InProgress), ("2", Status::Completed)];
-    vocabulary::lookup(code, CODES).unwrap_or(Status::Update)
+fn plan(code: &str) -> IncidentStatus {
+    const CODES: &[(&str, IncidentStatus)] = &[
+        ("0", IncidentStatus::Scheduled),
+        ("1", IncidentStatus::InProgress),
+        ("2", IncidentStatus::Completed),
+    ];
+    vocabulary::lookup(code, CODES).unwrap_or(IncidentStatus::Update)
 }
 
 /// Maps the component statuses: operational, performance issues, partial outage, major outage.

@@ -9,7 +9,7 @@ use crate::support::fields::{self, Id, MaybeId, OrDefault, Text, When};
 use crate::support::{Items, List, RawUpdate, json, lenient, name, prose, sniff};
 use crate::{Documents, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, Kind, Status};
+use statuswatch_model::event::{Component, IncidentStatus, Kind};
 use statuswatch_model::snapshot::component;
 
 #[derive(Debug, Deserialize)]
@@ -161,7 +161,7 @@ fn notice(items: &mut Items, wire: Incident) -> Result<Notice, String> {
         name: wire.name,
         message: wire.message.0,
         status,
-        kind: if status == Status::Scheduled { Kind::Maintenance } else { Kind::Incident },
+        kind: if status == IncidentStatus::Scheduled { Kind::Maintenance } else { Kind::Incident },
         link: wire.permalink.0,
         opened_at: wire.occurred_at.or(wire.created_at.0),
         edited_at: wire.updated_at.0,

@@ -11,7 +11,7 @@ use crate::ParseError;
 use crate::support::fields::{Id, OrDefault, References, Text, When};
 use crate::support::{Items, List, RawUpdate, json, lenient, name, prose, sniff};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, IncidentStatus, Kind};
 use statuswatch_model::snapshot::component;
 
 #[derive(Debug, Deserialize)]
@@ -186,7 +186,8 @@ fn listed(
 }
 
 fn written(id: &str, update: &Update) -> RawUpdate {
-    let status = update.status.as_ref().map_or(Status::Update, |code| status(code.value.as_str()));
+    let status =
+        update.status.as_ref().map_or(IncidentStatus::Update, |code| status(code.value.as_str()));
     RawUpdate {
         id: Some(id.to_owned()),
         edited_at: update.updated.at.0,

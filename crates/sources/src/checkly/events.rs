@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::wire::{Day, Item, Service, WireUpdate};
 use crate::ParseError;
 use crate::support::{Items, Order, RawUpdate, order_updates, vocabulary};
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{Incident, Update, UpdateId, component};
 
 /// The incidents, to which the events of the services are merged.
@@ -103,7 +103,7 @@ pub(super) fn incident(items: &mut Items, wire: Item) -> Result<Incident, String
 }
 
 /// Returns the one displayed update, which the next one replaces.
-pub(super) fn latest(status: Status, at: Option<Time>, text: String) -> Option<Update> {
+pub(super) fn latest(status: IncidentStatus, at: Option<Time>, text: String) -> Option<Update> {
     (at.is_some() || !text.is_empty()).then_some(Update {
         id: if at.is_some() { UpdateId::Latest } else { UpdateId::Content },
         status,

@@ -8,7 +8,7 @@ use crate::support::fields::{Id, MaybeId, Name, OrDefault, Text, When};
 use crate::support::{Items, List, json, link, sniff, vocabulary};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, Impact, Kind, Status};
+use statuswatch_model::event::{Component, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 
 #[derive(Debug, Deserialize)]
@@ -103,7 +103,7 @@ fn item(items: &mut Items, wire: Item, kind: Kind) -> Result<Incident, String> {
         items.nested("services", &wire.affected_services).map_err(|error| error.to_string())?;
     let mut incident = Incident::new(kind, wire.id.0, wire.name);
     incident.status = match (vocabulary::status(&wire.status), kind) {
-        (Status::Update, Kind::Maintenance) => Status::InProgress,
+        (IncidentStatus::Update, Kind::Maintenance) => IncidentStatus::InProgress,
         (status, _) => status,
     };
     if kind == Kind::Incident {

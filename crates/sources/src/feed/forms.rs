@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use statuswatch_model::event::{Kind, Status};
+use statuswatch_model::event::{IncidentStatus, Kind};
 
 const DATA: &str = include_str!("status_words.tsv");
 
@@ -14,7 +14,7 @@ pub(super) const LONGEST_RUN: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// An incident status, and where the form counts besides being a label.
-    Status { status: Status, start: bool, end: bool, phrase: bool },
+    Status { status: IncidentStatus, start: bool, end: bool, phrase: bool },
     /// Neutral next to a label, but possibly specific to one kind.
     Filler(Option<Kind>),
     /// Negates an end.

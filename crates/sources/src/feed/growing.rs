@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use super::item::Item;
 use super::titles;
 use crate::dates::Parts;
-use statuswatch_model::event::{Status, Time};
+use statuswatch_model::event::{IncidentStatus, Time};
 use statuswatch_model::snapshot::{Update, UpdateId};
 use statuswatch_model::text::{html_to_text, one_line};
 
@@ -39,7 +39,7 @@ pub(crate) fn updates(item: &Item) -> Vec<Update> {
         dated.reverse();
     }
     let mut updates: Vec<Update> = Vec::with_capacity(dated.len());
-    let mut former = Status::Update;
+    let mut former = IncidentStatus::Update;
     let mut places: std::collections::HashMap<Time, u32> = std::collections::HashMap::new();
     for (time, block) in dated {
         // "Update" states no status: the previous one still holds, whichever it is.
@@ -56,7 +56,7 @@ pub(crate) fn updates(item: &Item) -> Vec<Update> {
         updates.push(Update {
             id,
             status,
-            stated: stated.unwrap_or(Status::Update),
+            stated: stated.unwrap_or(IncidentStatus::Update),
             published_at: time,
             edited_at: None,
             text: text(block.body),

@@ -7,7 +7,7 @@
 
 use super::item::Item;
 use super::{titles, vocabulary};
-use statuswatch_model::event::{Component, Status};
+use statuswatch_model::event::{Component, IncidentStatus};
 use statuswatch_model::snapshot::component;
 use statuswatch_model::text::{html_to_text, one_line};
 
@@ -16,7 +16,7 @@ const MAX_COMPONENTS: usize = 1000;
 
 /// The content of such an entry.
 pub(super) struct Latest {
-    pub(super) status: Status,
+    pub(super) status: IncidentStatus,
     pub(super) text: String,
     pub(super) components: Vec<Component>,
 }
@@ -28,7 +28,8 @@ pub(super) fn read(item: &Item) -> Option<Latest> {
     let (text, components) = rest.split_once("<b>Affected components</b>").unwrap_or((rest, ""));
     // Paragraphs are separated by empty lines here, which HTML would collapse.
     let text = text.replace("\r\n", "\n").replace("\n\n", "<br><br>");
-    let status = titles::label(&one_line(&html_to_text(label), 60)).unwrap_or(Status::Update);
+    let status =
+        titles::label(&one_line(&html_to_text(label), 60)).unwrap_or(IncidentStatus::Update);
     Some(Latest { status, text: html_to_text(&text), components: listed(components) })
 }
 

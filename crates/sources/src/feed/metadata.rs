@@ -3,7 +3,7 @@
 
 use super::titles;
 use crate::dates;
-use statuswatch_model::event::{Kind, Status, Time};
+use statuswatch_model::event::{IncidentStatus, Kind, Time};
 use statuswatch_model::text::{decode_entities, one_line};
 
 /// Maximum number of labels kept for one item.
@@ -114,7 +114,7 @@ impl ItemMetadata {
     }
 
     /// Returns the status that a label names; an end takes precedence.
-    fn status(&self) -> Option<Status> {
+    fn status(&self) -> Option<IncidentStatus> {
         let mut named = self.labels.iter().filter_map(|label| titles::label(label));
         let first = named.next()?;
         Some(named.find(|status| status.is_over()).filter(|_| !first.is_over()).unwrap_or(first))
@@ -122,7 +122,11 @@ impl ItemMetadata {
 
     /// Returns the status of an item whose title and text state `written`. `by` is the newest time
     /// in the document: an end after it is announced, not reached.
-    pub(super) fn judge(&self, written: Option<Status>, by: Option<Time>) -> Option<Status> {
+    pub(super) fn judge(
+        &self,
+        written: Option<IncidentStatus>,
+        by: Option<Time>,
+    ) -> Option<IncidentStatus> {
         let named = self.status();
         let stated = match (written, named) {
             (Some(written), Some(named)) if named.is_over() && !written.is_over() => Some(named),
@@ -132,9 +136,9 @@ impl ItemMetadata {
         match stated {
             Some(status) if status.is_over() => Some(status),
             Some(status) if over && super::vocabulary::kind(status) == Some(Kind::Maintenance) => {
-                Some(Status::Completed)
+                Some(IncidentStatus::Completed)
             }
-            _ if over => Some(Status::Resolved),
+            _ if over => Some(IncidentStatus::Resolved),
             stated => stated,
         }
     }

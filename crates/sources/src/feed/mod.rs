@@ -27,7 +27,7 @@ use url::Url;
 use self::item::{Feed as Read, Item};
 use super::{Documents, Limits, ParseError, SOURCES, Source};
 use statuswatch_model::document::{Document, Shape};
-use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{
     Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId,
 };
@@ -207,7 +207,7 @@ fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident>
         [item] => vec![update(item, made, &mut components)],
         _ => several(items, made, &mut components),
     };
-    let status = updates.last().map_or(Status::Update, |update| update.status);
+    let status = updates.last().map_or(IncidentStatus::Update, |update| update.status);
     let is_maintenance = newest.link.as_deref().is_some_and(|link| link.contains("/maintenances/"))
         || updates.iter().find_map(|update| vocabulary::kind(update.status))
             == Some(Kind::Maintenance);
@@ -227,7 +227,7 @@ fn incident(id: String, items: &[&Item], made: Option<Time>) -> Option<Incident>
     let started_at = if growing::is_growing(newest) || items.len() > 1 { first } else { begun };
     Some(Incident {
         status,
-        basis: if status == Status::Update { Basis::Silent } else { Basis::Stated },
+        basis: if status == IncidentStatus::Update { Basis::Silent } else { Basis::Stated },
         impact: if is_maintenance { Impact::Maintenance } else { Impact::Unknown },
         url: newest.link.clone(),
         started_at,
@@ -263,7 +263,7 @@ fn update(item: &Item, made: Option<Time>, components: &mut Vec<Component>) -> U
         let written = titles::status(&item.title)
             .or_else(|| vocabulary::leading(&text))
             .or_else(|| sentence(&text).and_then(titles::status));
-        (item.metadata.judge(written, made).unwrap_or(Status::Update), text)
+        (item.metadata.judge(written, made).unwrap_or(IncidentStatus::Update), text)
     };
     let published_at = date(item);
     Update { id: UpdateId::Latest, status, stated: status, published_at, edited_at: None, text }

@@ -11,7 +11,7 @@ mod tests;
 use super::forms::{self, Form, LONGEST_RUN, Meaning, Reach};
 use super::vocabulary;
 use crate::support::fold::{fold, is_unspaced, unspaced_word};
-use statuswatch_model::event::{Kind, Status};
+use statuswatch_model::event::{IncidentStatus, Kind};
 
 /// How much of a title is examined, in characters.
 const LOOKED_AT: usize = 300;
@@ -52,7 +52,7 @@ enum Certainty {
 }
 
 /// Returns the status that a title names.
-pub(super) fn status(title: &str) -> Option<Status> {
+pub(super) fn status(title: &str) -> Option<IncidentStatus> {
     let words = split(title);
     let found = find(&words);
     let named = found.iter().filter_map(|one| {
@@ -65,7 +65,7 @@ pub(super) fn status(title: &str) -> Option<Status> {
 }
 
 /// Returns the status named by a short text that is nothing but a label.
-pub(super) fn label(text: &str) -> Option<Status> {
+pub(super) fn label(text: &str) -> Option<IncidentStatus> {
     let words = split(text);
     let found = find(&words);
     let labels = found.iter().filter_map(|one| match one.form.meaning {
@@ -77,7 +77,12 @@ pub(super) fn label(text: &str) -> Option<Status> {
 
 /// Adapts a status to its kind: "completed" of an incident means resolved, "resolved" of a
 /// maintenance completed.
-fn of_its_kind(status: Status, segment: usize, words: &[Word], found: &[Found]) -> Status {
+fn of_its_kind(
+    status: IncidentStatus,
+    segment: usize,
+    words: &[Word],
+    found: &[Found],
+) -> IncidentStatus {
     let also_listed = |kind: Kind| {
         found
             .iter()
@@ -92,8 +97,12 @@ fn of_its_kind(status: Status, segment: usize, words: &[Word], found: &[Found]) 
         _ => false,
     });
     match status {
-        Status::Resolved if announced || also_listed(Kind::Maintenance) => Status::Completed,
-        Status::Completed if !announced && also_listed(Kind::Incident) => Status::Resolved,
+        IncidentStatus::Resolved if announced || also_listed(Kind::Maintenance) => {
+            IncidentStatus::Completed
+        }
+        IncidentStatus::Completed if !announced && also_listed(Kind::Incident) => {
+            IncidentStatus::Resolved
+        }
         status => status,
     }
 }
@@ -153,17 +162,17 @@ fn is_negated(words: &[Word], found: &[Found], one: Found) -> bool {
 }
 
 /// Ranks statuses by progress: people add the new status to a title and leave the old one.
-const fn progress(status: Status) -> u8 {
+const fn progress(status: IncidentStatus) -> u8 {
     match status {
-        Status::Scheduled => 1,
-        Status::InProgress => 2,
-        Status::Verifying => 3,
-        Status::Investigating => 4,
-        Status::Identified => 5,
-        Status::Monitoring => 6,
-        Status::Completed | Status::Resolved => 7,
-        Status::Withdrawn => 8,
-        Status::Postmortem => 9,
+        IncidentStatus::Scheduled => 1,
+        IncidentStatus::InProgress => 2,
+        IncidentStatus::Verifying => 3,
+        IncidentStatus::Investigating => 4,
+        IncidentStatus::Identified => 5,
+        IncidentStatus::Monitoring => 6,
+        IncidentStatus::Completed | IncidentStatus::Resolved => 7,
+        IncidentStatus::Withdrawn => 8,
+        IncidentStatus::Postmortem => 9,
         _ => 0,
     }
 }

@@ -1,17 +1,19 @@
 //! The status vocabulary of feeds.
 
 use super::titles;
-use statuswatch_model::event::{ComponentStatus, Kind, Status};
+use statuswatch_model::event::{ComponentStatus, IncidentStatus, Kind};
 
 /// Returns the kind that a status is specific to.
-pub(super) const fn kind(status: Status) -> Option<Kind> {
+pub(super) const fn kind(status: IncidentStatus) -> Option<Kind> {
     match status {
-        Status::Scheduled | Status::InProgress | Status::Verifying | Status::Completed => {
-            Some(Kind::Maintenance)
-        }
-        Status::Investigating | Status::Identified | Status::Monitoring | Status::Resolved => {
-            Some(Kind::Incident)
-        }
+        IncidentStatus::Scheduled
+        | IncidentStatus::InProgress
+        | IncidentStatus::Verifying
+        | IncidentStatus::Completed => Some(Kind::Maintenance),
+        IncidentStatus::Investigating
+        | IncidentStatus::Identified
+        | IncidentStatus::Monitoring
+        | IncidentStatus::Resolved => Some(Kind::Incident),
         _ => None,
     }
 }
@@ -19,7 +21,7 @@ pub(super) const fn kind(status: Status) -> Option<Kind> {
 /// Returns the status at the start of a text: `[RESOLVED] …`, `Service is back: [RESOLVED] …`,
 /// `Status: X`, `Resolved - …`, or the word alone. A word that continues as a sentence names none:
 /// "Monitoring shows errors".
-pub(super) fn leading(text: &str) -> Option<Status> {
+pub(super) fn leading(text: &str) -> Option<IncidentStatus> {
     let line = text.lines().next().unwrap_or_default();
     let start = line
         .char_indices()
@@ -62,15 +64,18 @@ mod tests {
     #[test]
     fn words_at_the_start_count_and_sentences_do_not() {
         for (text, status) in [
-            ("[RESOLVED] Mail", Some(Status::Resolved)),
-            ("Service is operating normally: [RESOLVED] API errors", Some(Status::Resolved)),
-            ("Status: ACTIVE", Some(Status::Investigating)),
-            ("status: Resolved\nwe fixed it", Some(Status::Resolved)),
-            ("In progress - the work has begun", Some(Status::InProgress)),
-            ("Mitigated: storage", Some(Status::Resolved)),
-            ("Maintenance scheduled: Sunday", Some(Status::Scheduled)),
+            ("[RESOLVED] Mail", Some(IncidentStatus::Resolved)),
+            (
+                "Service is operating normally: [RESOLVED] API errors",
+                Some(IncidentStatus::Resolved),
+            ),
+            ("Status: ACTIVE", Some(IncidentStatus::Investigating)),
+            ("status: Resolved\nwe fixed it", Some(IncidentStatus::Resolved)),
+            ("In progress - the work has begun", Some(IncidentStatus::InProgress)),
+            ("Mitigated: storage", Some(IncidentStatus::Resolved)),
+            ("Maintenance scheduled: Sunday", Some(IncidentStatus::Scheduled)),
             ("Monitoring shows errors", None),
-            ("We are investigating", Some(Status::Investigating)),
+            ("We are investigating", Some(IncidentStatus::Investigating)),
             ("[EU] Mail is slow", None),
             ("", None),
         ] {

@@ -24,7 +24,7 @@ use crate::support::{
 };
 use crate::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -215,7 +215,10 @@ fn incident(
 ) -> Result<Incident, String> {
     let status = vocabulary::status(&wire.status);
     let planned = wire.class == "maintenance"
-        || matches!(status, Status::Scheduled | Status::InProgress | Status::Completed);
+        || matches!(
+            status,
+            IncidentStatus::Scheduled | IncidentStatus::InProgress | IncidentStatus::Completed
+        );
     let kind = if planned { Kind::Maintenance } else { Kind::Incident };
     let why = |error: ParseError| error.to_string();
     let affected: Vec<Affected> =
@@ -249,7 +252,7 @@ fn incident(
         .iter()
         .filter_map(|one| by_id.get(one.component_id.as_str()).map(|one| (*one).clone()))
         .collect();
-    if !status.is_over() && status != Status::Scheduled {
+    if !status.is_over() && status != IncidentStatus::Scheduled {
         for one in &affected {
             worsen(states, one);
         }

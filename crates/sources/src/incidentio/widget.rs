@@ -6,7 +6,7 @@ use crate::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use crate::support::{Items, List, json, link, name, prose, sniff, vocabulary};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Impact, Kind, Status};
+use statuswatch_model::event::{Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{
     self, Basis, Coverage, Incident, Listing, Page, Snapshot, Update, UpdateId,
 };
@@ -58,7 +58,7 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
         "ongoing_incidents",
         &widget.ongoing_incidents,
         Kind::Incident,
-        Status::Update,
+        IncidentStatus::Update,
     )?;
     let of_incidents = items.rejected();
     let running = read(
@@ -66,14 +66,14 @@ pub(super) fn parse(document: &Document, limits: Limits) -> Result<Snapshot, Par
         "in_progress_maintenances",
         &widget.in_progress_maintenances,
         Kind::Maintenance,
-        Status::InProgress,
+        IncidentStatus::InProgress,
     )?;
     let planned = read(
         &mut items,
         "scheduled_maintenances",
         &widget.scheduled_maintenances,
         Kind::Maintenance,
-        Status::Scheduled,
+        IncidentStatus::Scheduled,
     )?;
     let of_maintenances = items.rejected() - of_incidents;
     let listing = |rejected: usize| {
@@ -109,7 +109,7 @@ fn read(
     what: &'static str,
     list: &List,
     kind: Kind,
-    default: Status,
+    default: IncidentStatus,
 ) -> Result<Vec<Incident>, ParseError> {
     let read: Vec<Item> = items.read(what, list)?;
     read.into_iter().map(|item| incident(items, item, kind, default)).collect()
@@ -119,7 +119,7 @@ fn incident(
     items: &mut Items,
     item: Item,
     kind: Kind,
-    default: Status,
+    default: IncidentStatus,
 ) -> Result<Incident, ParseError> {
     let affected: Vec<Affected> = items.nested("affected_components", &item.affected_components)?;
     let components = affected.into_iter().map(|component| {
@@ -132,7 +132,7 @@ fn incident(
         )
     });
     let status = match vocabulary::status(&item.status) {
-        Status::Update => default,
+        IncidentStatus::Update => default,
         status => status,
     };
     let maintenance = kind == Kind::Maintenance;
@@ -146,7 +146,7 @@ fn incident(
         text,
     });
     let new = Incident::new(kind, item.id.0, name(&item.name));
-    let listed_alone = vocabulary::status(&item.status) == Status::Update;
+    let listed_alone = vocabulary::status(&item.status) == IncidentStatus::Update;
     Ok(Incident {
         status,
         basis: if maintenance && listed_alone { Basis::Begin } else { Basis::Stated },

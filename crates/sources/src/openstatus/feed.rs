@@ -14,7 +14,7 @@ use crate::support::{
 };
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
 
 #[derive(Debug, Deserialize)]
@@ -141,7 +141,7 @@ fn affected(ids: &[Id], names: &HashMap<Id, String>) -> Vec<Component> {
 fn written(
     items: &mut Items,
     list: &List,
-    word: impl Fn(&Update) -> Status,
+    word: impl Fn(&Update) -> IncidentStatus,
 ) -> Result<Vec<RawUpdate>, ParseError> {
     let updates: Vec<Update> = items.nested("updates", list)?;
     let read = updates.into_iter().map(|update| RawUpdate {
@@ -188,21 +188,21 @@ fn maintenances(
         .map(|wire| {
             let (from, to) = (wire.from.0, wire.to.0);
             let standing = |at: Time| match () {
-                () if at < from => Status::Scheduled,
-                () if at < to => Status::InProgress,
-                () => Status::Completed,
+                () if at < from => IncidentStatus::Scheduled,
+                () if at < to => IncidentStatus::InProgress,
+                () => IncidentStatus::Completed,
             };
             // A text about a maintenance states no status, but its time relative to the window
             // implies one.
-            let word = |update: &Update| update.date.map_or(Status::Update, standing);
+            let word = |update: &Update| update.date.map_or(IncidentStatus::Update, standing);
             let mut list = written(items, &wire.updates, word)?;
             for update in &mut list {
-                update.stated = Status::Update;
+                update.stated = IncidentStatus::Update;
             }
             if list.is_empty() && !wire.message.trim().is_empty() {
                 list.push(RawUpdate {
                     id: Some("message".to_owned()),
-                    ..RawUpdate::new(Status::Scheduled, None, prose(&wire.message))
+                    ..RawUpdate::new(IncidentStatus::Scheduled, None, prose(&wire.message))
                 });
             }
             Ok(Incident {

@@ -10,7 +10,7 @@ use crate::support::{
 };
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Kind, Status};
+use statuswatch_model::event::{IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Incident, Page, Snapshot};
 
 #[derive(Debug, Deserialize)]
@@ -88,7 +88,8 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
     }
     let now = post.current_post_status_enum.map(|word| status(&word.name));
     let written = updates.into_iter().map(|update| {
-        let status = update.post_status_enum.map_or(Status::Update, |word| status(&word.name));
+        let status =
+            update.post_status_enum.map_or(IncidentStatus::Update, |word| status(&word.name));
         RawUpdate {
             id: update.id.0.map(|id| id.0),
             ..RawUpdate::new(status, update.reported_at.0, prose(&update.message))
@@ -98,7 +99,7 @@ fn incident(items: &mut Items, document: &Document, post: Post) -> Result<Incide
     // The post has a status but not its history. An end came with the latest update; any other
     // status would move on to the next update, and the previous one would look edited.
     if let (Some(latest), Some(now)) = (updates.last_mut(), now.filter(|now| now.is_over()))
-        && latest.status == Status::Update
+        && latest.status == IncidentStatus::Update
     {
         latest.status = now;
     }

@@ -16,7 +16,7 @@ use super::support::{
 };
 use super::{Documents, Limits, ParseError, Source};
 use statuswatch_model::document::{Document, Shape};
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{self, Basis, Coverage, Incident, Listing, Page, Snapshot};
 
 use rss::is_component_feed;
@@ -214,7 +214,11 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
     } else {
         Kind::Incident
     };
-    let ended = if kind == Kind::Maintenance { Status::Completed } else { Status::Resolved };
+    let ended = if kind == Kind::Maintenance {
+        IncidentStatus::Completed
+    } else {
+        IncidentStatus::Resolved
+    };
     let updates: Vec<Update> =
         items.nested("incident_status_updates", &wire.incident_status_updates)?;
     let mut written: Vec<RawUpdate> = updates
@@ -230,7 +234,7 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
         .collect();
     if written.is_empty() && !wire.incident_desc.trim().is_empty() {
         written.push(RawUpdate::new(
-            Status::Update,
+            IncidentStatus::Update,
             wire.incident_began_at.0,
             prose(&wire.incident_desc),
         ));
@@ -247,13 +251,15 @@ fn incident(items: &mut Items, wire: Wire, over: bool) -> Result<Incident, Parse
             ComponentStatus::Unknown,
         )
     });
-    let latest =
-        updates.last().map(|update| update.status).filter(|status| *status != Status::Update);
+    let latest = updates
+        .last()
+        .map(|update| update.status)
+        .filter(|status| *status != IncidentStatus::Update);
     let status = match latest {
         _ if over => ended,
         Some(status) => status,
-        None if kind == Kind::Maintenance => Status::Scheduled,
-        None => Status::Investigating,
+        None if kind == Kind::Maintenance => IncidentStatus::Scheduled,
+        None => IncidentStatus::Investigating,
     };
     let window = kind == Kind::Maintenance;
     Ok(Incident {

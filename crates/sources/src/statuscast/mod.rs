@@ -16,7 +16,7 @@ use super::support::{
 };
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::{Document, Shape};
-use statuswatch_model::event::{ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{self, Coverage, Incident, Listing, Page, Snapshot};
 
 const NAME: &str = "statuscast";
@@ -166,7 +166,7 @@ fn incident(row: Row) -> Incident {
         status: status(&row.status, kind).unwrap_or(if kind == Kind::Maintenance {
             new.status
         } else {
-            Status::Investigating
+            IncidentStatus::Investigating
         }),
         impact,
         url: link(&row.short_url),
@@ -193,10 +193,10 @@ fn nature(word: &str) -> (Kind, Impact) {
 }
 
 /// Maps the status of an incident or update; `None` for a word that only says it is open.
-fn status(word: &str, kind: Kind) -> Option<Status> {
+fn status(word: &str, kind: Kind) -> Option<IncidentStatus> {
     let (over, begun) = match kind {
-        Kind::Maintenance => (Status::Completed, Some(Status::InProgress)),
-        _ => (Status::Resolved, None),
+        Kind::Maintenance => (IncidentStatus::Completed, Some(IncidentStatus::InProgress)),
+        _ => (IncidentStatus::Resolved, None),
     };
     vocabulary::lookup(
         word,
@@ -206,12 +206,14 @@ fn status(word: &str, kind: Kind) -> Option<Status> {
             ("resolved", Some(over)),
             ("in progress", begun),
             ("started", begun),
-            ("future", Some(Status::Scheduled)),
-            ("upcoming", Some(Status::Scheduled)),
-            ("monitored", Some(Status::Monitoring)),
+            ("future", Some(IncidentStatus::Scheduled)),
+            ("upcoming", Some(IncidentStatus::Scheduled)),
+            ("monitored", Some(IncidentStatus::Monitoring)),
         ],
     )
-    .unwrap_or_else(|| Some(vocabulary::status(word)).filter(|status| *status != Status::Update))
+    .unwrap_or_else(|| {
+        Some(vocabulary::status(word)).filter(|status| *status != IncidentStatus::Update)
+    })
 }
 
 /// Maps StatusCast's words for the status of a component.

@@ -6,7 +6,7 @@ use super::{NAME, nature, status};
 use crate::support::{Order, RawUpdate, bases, fields, html, html_title, name, order_updates};
 use crate::{Limits, ParseError};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{ComponentStatus, Kind, Status};
+use statuswatch_model::event::{ComponentStatus, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{self, Basis, Incident, Page, Snapshot, Update};
 use statuswatch_model::text::html_to_text;
 
@@ -120,7 +120,7 @@ fn incident(row: &str, home: Option<&url::Url>) -> Option<Incident> {
     let window = kind == Kind::Maintenance;
     let new = Incident::new(kind, id, name(&title));
     let stated = status(status_word, kind);
-    let open = if window { new.status } else { Status::Investigating };
+    let open = if window { new.status } else { IncidentStatus::Investigating };
     Some(Incident {
         status: stated.unwrap_or(open),
         basis: if window && stated.is_none() { Basis::Begin } else { Basis::Stated },
@@ -152,7 +152,7 @@ fn updates(stories: &str, kind: Kind) -> Vec<Update> {
         };
         let word = word.trim().trim_matches(['[', ']']);
         RawUpdate::new(
-            status(word, kind).unwrap_or(Status::Update),
+            status(word, kind).unwrap_or(IncidentStatus::Update),
             at,
             html_to_text(whole_tags(body)),
         )

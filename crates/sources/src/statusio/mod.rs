@@ -13,7 +13,7 @@ use super::support::fields::{Id, MaybeId, OrDefault, Text, When};
 use super::support::{Items, List, MAX_NAME, Order, RawUpdate, json, order_updates, prose, sniff};
 use super::{Detail, Documents, Limits, ParseError, PriorItems, Source};
 use statuswatch_model::document::Document;
-use statuswatch_model::event::{Component, ComponentStatus, Impact, Kind, Status};
+use statuswatch_model::event::{Component, ComponentStatus, Impact, IncidentStatus, Kind};
 use statuswatch_model::snapshot::{Basis, Coverage, Incident, Listing, Page, Snapshot, component};
 use statuswatch_model::text::one_line;
 
@@ -124,8 +124,12 @@ impl Source for StatusIo {
         let mut listings = [Listing::Open; 2];
         for (what, status, list) in [
             ("incidents", None, &result.incidents),
-            ("active maintenances", Some(Status::InProgress), &result.maintenance.active),
-            ("upcoming maintenances", Some(Status::Scheduled), &result.maintenance.upcoming),
+            ("active maintenances", Some(IncidentStatus::InProgress), &result.maintenance.active),
+            (
+                "upcoming maintenances",
+                Some(IncidentStatus::Scheduled),
+                &result.maintenance.upcoming,
+            ),
         ] {
             let before = items.rejected();
             let read = items.build(
@@ -219,7 +223,7 @@ fn components(items: &mut Items, list: &List) -> Result<(Vec<Component>, bool), 
 fn notice(
     items: &mut Items,
     wire: Notice,
-    planned: Option<Status>,
+    planned: Option<IncidentStatus>,
     components: &[Component],
 ) -> Result<Incident, String> {
     let kind = if planned.is_some() { Kind::Maintenance } else { Kind::Incident };
@@ -234,7 +238,7 @@ fn notice(
         .or_else(|| {
             messages.iter().rev().find_map(|message| message.state).map(|code| status(Some(code)))
         })
-        .unwrap_or(Status::Investigating);
+        .unwrap_or(IncidentStatus::Investigating);
     if kind == Kind::Incident {
         let code = messages.iter().rev().find_map(|message| message.status);
         incident.impact = code.map_or(Impact::Unknown, impact);
@@ -249,8 +253,8 @@ fn notice(
     let written = messages.into_iter().enumerate().map(|(place, message)| {
         let (at, text) = (message.datetime, prose(&message.details));
         let written = match (kind, place) {
-            (Kind::Maintenance, 0) => RawUpdate::concluded(Status::Scheduled, at.0, text),
-            (Kind::Maintenance, _) => RawUpdate::new(Status::Update, at.0, text),
+            (Kind::Maintenance, 0) => RawUpdate::concluded(IncidentStatus::Scheduled, at.0, text),
+            (Kind::Maintenance, _) => RawUpdate::new(IncidentStatus::Update, at.0, text),
             _ => RawUpdate::new(status(message.state), at.0, text),
         };
         RawUpdate { id: message.id.0.map(|id| id.0), ..written }
@@ -274,13 +278,13 @@ fn affects(part: &Part, components: &[Component]) -> Component {
     )
 }
 
-fn status(code: Option<u32>) -> Status {
+fn status(code: Option<u32>) -> IncidentStatus {
     match code {
-        Some(100) => Status::Investigating,
-        Some(200) => Status::Identified,
-        Some(300) => Status::Monitoring,
-        Some(400) => Status::Resolved,
-        _ => Status::Update,
+        Some(100) => IncidentStatus::Investigating,
+        Some(200) => IncidentStatus::Identified,
+        Some(300) => IncidentStatus::Monitoring,
+        Some(400) => IncidentStatus::Resolved,
+        _ => IncidentStatus::Update,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Incidents derived from the heartbeats of an up/down monitor, which has no written incidents.
 
 use super::{Order, RawUpdate, name, order_updates};
-use statuswatch_model::event::{Component, Impact, Kind, Status, Time};
+use statuswatch_model::event::{Component, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::Incident;
 
 const DOWN: &str =
@@ -34,9 +34,11 @@ pub fn outage(id: &str, component: &Component, heartbeats: &[Sample]) -> Option<
             // update.
             (Some(true), Some(false)) => {
                 began = sample.at;
-                updates.push(update(sample.at, Status::Investigating, DOWN));
+                updates.push(update(sample.at, IncidentStatus::Investigating, DOWN));
             }
-            (Some(false), Some(true)) => updates.push(update(sample.at, Status::Resolved, UP)),
+            (Some(false), Some(true)) => {
+                updates.push(update(sample.at, IncidentStatus::Resolved, UP))
+            }
             _ => {}
         }
         former = sample.up.or(former);
@@ -47,7 +49,8 @@ pub fn outage(id: &str, component: &Component, heartbeats: &[Sample]) -> Option<
     }
     let mut incident =
         Incident::new(Kind::Incident, id, name(&format!("{} is down", component.name)));
-    incident.status = if is_down { Status::Investigating } else { Status::Resolved };
+    incident.status =
+        if is_down { IncidentStatus::Investigating } else { IncidentStatus::Resolved };
     incident.impact = Impact::Major;
     incident.started_at = began;
     incident.components = vec![component.clone()];
@@ -55,7 +58,7 @@ pub fn outage(id: &str, component: &Component, heartbeats: &[Sample]) -> Option<
     Some(incident)
 }
 
-fn update(at: Option<Time>, status: Status, text: &str) -> RawUpdate {
+fn update(at: Option<Time>, status: IncidentStatus, text: &str) -> RawUpdate {
     RawUpdate::new(status, at, text.to_owned())
 }
 
@@ -65,7 +68,9 @@ mod tests {
     use statuswatch_model::event::ComponentStatus;
     use statuswatch_model::snapshot::component;
 
-    fn outages(beats: &[(i64, Option<bool>)]) -> Option<(Status, Vec<(Status, i64)>)> {
+    fn outages(
+        beats: &[(i64, Option<bool>)],
+    ) -> Option<(IncidentStatus, Vec<(IncidentStatus, i64)>)> {
         let heartbeats: Vec<Sample> = beats
             .iter()
             .map(|(at, up)| Sample { at: Time::from_timestamp(*at, 0), up: *up })
@@ -86,17 +91,21 @@ mod tests {
         assert_eq!(outages(&[]), None);
         assert_eq!(
             outages(&[(1, up), (2, down), (3, down)]),
-            Some((Status::Investigating, vec![(Status::Investigating, 2)]))
+            Some((IncidentStatus::Investigating, vec![(IncidentStatus::Investigating, 2)]))
         );
         assert_eq!(
             outages(&[(2, down), (3, None)]),
-            Some((Status::Investigating, vec![])),
+            Some((IncidentStatus::Investigating, vec![])),
             "a pending heartbeat ends no outage"
         );
-        let ends = vec![(Status::Resolved, 3), (Status::Investigating, 4), (Status::Resolved, 5)];
+        let ends = vec![
+            (IncidentStatus::Resolved, 3),
+            (IncidentStatus::Investigating, 4),
+            (IncidentStatus::Resolved, 5),
+        ];
         assert_eq!(
             outages(&[(2, down), (3, up), (4, down), (5, up)]),
-            Some((Status::Resolved, ends))
+            Some((IncidentStatus::Resolved, ends))
         );
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use statuswatch_model::event::{Status, Time};
+use statuswatch_model::event::{IncidentStatus, Time};
 use statuswatch_model::snapshot::{Update, UpdateId};
 
 /// An update as it is in a document.
@@ -12,9 +12,9 @@ pub struct RawUpdate {
     /// The platform's own id, where it has one.
     pub id: Option<String>,
     /// The status it gives the incident.
-    pub status: Status,
+    pub status: IncidentStatus,
     /// The status written in the update itself, see [`Update::stated`].
-    pub stated: Status,
+    pub stated: IncidentStatus,
     /// When it was written; orders updates and identifies those without an id.
     pub at: Option<Time>,
     /// The displayed time, if different.
@@ -28,15 +28,15 @@ pub struct RawUpdate {
 impl RawUpdate {
     /// Creates an update that states `status` and has only a time.
     #[must_use]
-    pub fn new(status: Status, at: Option<Time>, text: String) -> Self {
+    pub fn new(status: IncidentStatus, at: Option<Time>, text: String) -> Self {
         Self { id: None, status, stated: status, at, shown_at: None, edited_at: None, text }
     }
 
     /// Creates an update that states no status; `status` is inferred from its position in the list,
     /// its time or its context.
     #[must_use]
-    pub fn concluded(status: Status, at: Option<Time>, text: String) -> Self {
-        Self { stated: Status::Update, ..Self::new(status, at, text) }
+    pub fn concluded(status: IncidentStatus, at: Option<Time>, text: String) -> Self {
+        Self { stated: IncidentStatus::Update, ..Self::new(status, at, text) }
     }
 }
 
@@ -109,7 +109,7 @@ pub fn order_updates(list: impl IntoIterator<Item = RawUpdate>, order: Order) ->
 /// Marks the end of an incident, for platforms that report when an incident ended but not which
 /// update ended it. Updates from that time on get the final status; where there is none yet, an
 /// update without text is added.
-pub fn end_at(list: &mut Vec<RawUpdate>, over: Status, at: Option<Time>) {
+pub fn end_at(list: &mut Vec<RawUpdate>, over: IncidentStatus, at: Option<Time>) {
     let Some(at) = at else { return };
     let mut identities = false;
     for written in list.iter_mut().filter(|written| written.at.is_some_and(|written| written >= at))
@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn one(seconds: Option<i64>, text: &str) -> RawUpdate {
-        RawUpdate::new(Status::Update, seconds.map(at), text.to_owned())
+        RawUpdate::new(IncidentStatus::Update, seconds.map(at), text.to_owned())
     }
 
     fn native(id: &str, seconds: Option<i64>, text: &str) -> RawUpdate {
@@ -213,16 +213,23 @@ mod tests {
 
     #[test]
     fn what_is_concluded_is_not_stated() {
-        let list = [RawUpdate::concluded(Status::Investigating, Some(at(1)), "a".to_owned())];
+        let list =
+            [RawUpdate::concluded(IncidentStatus::Investigating, Some(at(1)), "a".to_owned())];
         let update = order_updates(list, Order::OldestFirst).remove(0);
-        assert_eq!((update.status, update.stated), (Status::Investigating, Status::Update));
+        assert_eq!(
+            (update.status, update.stated),
+            (IncidentStatus::Investigating, IncidentStatus::Update)
+        );
         let mut list = vec![RawUpdate {
-            status: Status::Monitoring,
-            stated: Status::Monitoring,
+            status: IncidentStatus::Monitoring,
+            stated: IncidentStatus::Monitoring,
             ..one(Some(9), "b")
         }];
-        end_at(&mut list, Status::Resolved, Some(at(9)));
-        assert_eq!((list[0].status, list[0].stated), (Status::Resolved, Status::Monitoring));
+        end_at(&mut list, IncidentStatus::Resolved, Some(at(9)));
+        assert_eq!(
+            (list[0].status, list[0].stated),
+            (IncidentStatus::Resolved, IncidentStatus::Monitoring)
+        );
     }
 
     #[test]
@@ -248,17 +255,18 @@ mod tests {
     #[test]
     fn an_end_is_reported_once_whether_or_not_an_update_states_it() {
         let end = Some(at(9));
-        let mut list = vec![RawUpdate { status: Status::Investigating, ..one(Some(1), "a") }];
-        end_at(&mut list, Status::Resolved, end);
+        let mut list =
+            vec![RawUpdate { status: IncidentStatus::Investigating, ..one(Some(1), "a") }];
+        end_at(&mut list, IncidentStatus::Resolved, end);
         assert_eq!(
             list.iter().map(|written| (written.status, written.at)).collect::<Vec<_>>()[1],
-            (Status::Resolved, end)
+            (IncidentStatus::Resolved, end)
         );
         let mut list = vec![one(Some(9), "b"), list.remove(0)];
-        end_at(&mut list, Status::Resolved, end);
+        end_at(&mut list, IncidentStatus::Resolved, end);
         assert_eq!(
             list.iter().map(|written| written.status).collect::<Vec<_>>(),
-            [Status::Resolved, Status::Investigating]
+            [IncidentStatus::Resolved, IncidentStatus::Investigating]
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Maps the status words of platforms to the model's. An unknown word becomes `update` or
 //! `unknown`, never "operational".
 
-use statuswatch_model::event::{ComponentStatus, Impact, Status};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus};
 
 /// Looks up `word` in a table, ignoring case, spaces, dashes and underscores.
 #[must_use]
@@ -14,10 +14,10 @@ pub fn lookup<T: Copy>(word: &str, table: &[(&str, T)]) -> Option<T> {
         .map(|(_, value)| *value)
 }
 
-/// Returns the status of an incident or an update; [`Status::Update`] for an unknown word.
+/// Returns the status of an incident or an update; [`IncidentStatus::Update`] for an unknown word.
 #[must_use]
-pub fn status(word: &str) -> Status {
-    lookup(word, STATUS).unwrap_or(Status::Update)
+pub fn status(word: &str) -> IncidentStatus {
+    lookup(word, STATUS).unwrap_or(IncidentStatus::Update)
 }
 
 /// Returns the impact; [`Impact::Unknown`] for an unknown word.
@@ -33,20 +33,20 @@ pub fn component(word: &str) -> ComponentStatus {
 }
 
 /// Status words shared by several platforms.
-pub const STATUS: &[(&str, Status)] = &[
-    ("investigating", Status::Investigating),
-    ("identified", Status::Identified),
-    ("monitoring", Status::Monitoring),
-    ("resolved", Status::Resolved),
-    ("postmortem", Status::Postmortem),
-    ("update", Status::Update),
-    ("scheduled", Status::Scheduled),
-    ("in_progress", Status::InProgress),
-    ("verifying", Status::Verifying),
-    ("completed", Status::Completed),
-    ("maintenance_scheduled", Status::Scheduled),
-    ("maintenance_in_progress", Status::InProgress),
-    ("maintenance_complete", Status::Completed),
+pub const STATUS: &[(&str, IncidentStatus)] = &[
+    ("investigating", IncidentStatus::Investigating),
+    ("identified", IncidentStatus::Identified),
+    ("monitoring", IncidentStatus::Monitoring),
+    ("resolved", IncidentStatus::Resolved),
+    ("postmortem", IncidentStatus::Postmortem),
+    ("update", IncidentStatus::Update),
+    ("scheduled", IncidentStatus::Scheduled),
+    ("in_progress", IncidentStatus::InProgress),
+    ("verifying", IncidentStatus::Verifying),
+    ("completed", IncidentStatus::Completed),
+    ("maintenance_scheduled", IncidentStatus::Scheduled),
+    ("maintenance_in_progress", IncidentStatus::InProgress),
+    ("maintenance_complete", IncidentStatus::Completed),
 ];
 
 /// Impact words shared by several platforms; component statuses count as their effect on users.
@@ -97,10 +97,10 @@ mod tests {
 
     #[test]
     fn spelling_is_ignored_and_an_unknown_word_is_never_operational() {
-        assert_eq!(status("In progress"), Status::InProgress);
-        assert_eq!(status("IN-PROGRESS"), Status::InProgress);
+        assert_eq!(status("In progress"), IncidentStatus::InProgress);
+        assert_eq!(status("IN-PROGRESS"), IncidentStatus::InProgress);
         assert_eq!(component("full_outage"), ComponentStatus::MajorOutage);
-        assert_eq!(status("wobbling"), Status::Update);
+        assert_eq!(status("wobbling"), IncidentStatus::Update);
         assert_eq!(impact("wobbling"), Impact::Unknown);
         assert_eq!(component(""), ComponentStatus::Unknown);
     }

@@ -2,7 +2,7 @@ use super::*;
 use crate::channel::corpus::{HOSTILE, at, complete, incident, notification, rendered, walk};
 use crate::notification::{Content as About, Entry, Phase, Reference, Summary, SummaryReason};
 use crate::values::{Secret, Value};
-use statuswatch_model::event::{Impact, Kind, Status};
+use statuswatch_model::event::{Impact, IncidentStatus, Kind};
 
 fn values() -> Values {
     let list = |addresses: &[&str]| {
@@ -183,8 +183,8 @@ fn a_summary_is_a_table() {
         provider: "Acme <Cloud>".into(),
         title: title.into(),
         kind: Kind::Incident,
-        first: Status::Investigating,
-        last: if open { Status::Investigating } else { Status::Resolved },
+        first: IncidentStatus::Investigating.into(),
+        last: if open { IncidentStatus::Investigating } else { IncidentStatus::Resolved }.into(),
         impact: Impact::Major,
         updates: 3,
         open,

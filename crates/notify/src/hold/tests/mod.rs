@@ -8,7 +8,8 @@ mod release;
 
 use chrono::TimeDelta;
 use statuswatch_model::event::{
-    Component, ComponentStatus, Impact, Kind, Status, StatusEvent, Time, parse_time,
+    Component, ComponentStatus, Impact, IncidentStatus, Kind, ProviderStatus, Status, StatusEvent,
+    Time, parse_time,
 };
 
 use super::thread_of;
@@ -100,7 +101,7 @@ fn provider(seq: u64, at: Time, status: Status, before: Option<Status>) -> Statu
 #[test]
 fn threads_are_those_of_incidents_components_and_providers() {
     let at = start();
-    let new = || incident(1, at, (Status::Investigating, Impact::Major), None);
+    let new = || incident(1, at, (IncidentStatus::Investigating.into(), Impact::Major), None);
     let key = statuswatch_model::event::IncidentKey::new("acme", "01ABC").to_string();
     assert_eq!(thread_of(&new()), key);
     let part = |id: Option<&str>, group: Option<&str>| {
@@ -122,14 +123,18 @@ fn threads_are_those_of_incidents_components_and_providers() {
         part(Some("c1"), None),
         part(None, None),
         part(None, Some("EU")),
-        provider(1, at, Status::Unreachable, None),
-        StatusEvent { provider: "statuswatch".into(), ..provider(1, at, Status::Offline, None) },
+        provider(1, at, ProviderStatus::Unreachable.into(), None),
+        StatusEvent {
+            provider: "statuswatch".into(),
+            ..provider(1, at, ProviderStatus::Offline.into(), None)
+        },
     ];
     let threads: std::collections::HashSet<String> = all.iter().map(thread_of).collect();
     assert_eq!(threads.len(), all.len());
     for thread in threads {
         assert!(thread.len() == 32 && thread.bytes().all(|byte| byte.is_ascii_hexdigit()));
     }
-    let reachable = provider(2, at, Status::Reachable, Some(Status::Unreachable));
+    let reachable =
+        provider(2, at, ProviderStatus::Reachable.into(), Some(ProviderStatus::Unreachable.into()));
     assert_eq!(thread_of(&reachable), thread_of(&all[6]));
 }

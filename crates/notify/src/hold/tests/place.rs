@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::NaiveTime;
-use statuswatch_model::event::{ComponentStatus, Impact, Status, StatusEvent, Time};
+use statuswatch_model::event::{
+    ComponentStatus, Impact, IncidentStatus, ProviderStatus, Status, StatusEvent, Time,
+};
 use statuswatch_model::zone::Zone;
 
 use super::{chat, component, incident, minutes, provider, start, time};
@@ -13,11 +15,16 @@ use crate::hold::{Facts, HoldReason, Muted, Notified, Placement, place, place_ag
 use crate::policy::{Digest, Policy, QuietHours};
 
 fn opening(impact: Impact) -> StatusEvent {
-    incident(1, start(), (Status::Investigating, impact), None)
+    incident(1, start(), (IncidentStatus::Investigating.into(), impact), None)
 }
 
 fn end(impact: Impact) -> StatusEvent {
-    incident(3, start(), (Status::Resolved, Impact::None), Some((Status::Investigating, impact)))
+    incident(
+        3,
+        start(),
+        (IncidentStatus::Resolved.into(), Impact::None),
+        Some((IncidentStatus::Investigating.into(), impact)),
+    )
 }
 
 fn down() -> StatusEvent {
@@ -25,7 +32,7 @@ fn down() -> StatusEvent {
 }
 
 fn unreachable() -> StatusEvent {
-    provider(5, start(), Status::Unreachable, Some(Status::Reachable))
+    provider(5, start(), ProviderStatus::Unreachable.into(), Some(ProviderStatus::Reachable.into()))
 }
 
 fn pager() -> Policy {
@@ -126,8 +133,8 @@ fn a_digest_collects_what_is_not_immediate() {
     let risen = incident(
         2,
         start(),
-        (Status::Identified, Impact::Major),
-        Some((Status::Investigating, Impact::Minor)),
+        (IncidentStatus::Identified.into(), Impact::Major),
+        Some((IncidentStatus::Investigating.into(), Impact::Minor)),
     );
     for (event, expected) in [
         (opening(Impact::Minor), hold(HoldReason::Digest, window)),
@@ -193,8 +200,18 @@ fn what_was_summed_up_is_not_followed_by_one_message_each() {
 fn states_settle_and_written_updates_do_not() {
     let policy = Policy { settle: Duration::from_mins(2), ..chat() };
     let until = start() + minutes(2);
-    let reachable = provider(6, start(), Status::Reachable, Some(Status::Unreachable));
-    let moved = provider(7, start(), Status::Reachable, Some(Status::Reachable));
+    let reachable = provider(
+        6,
+        start(),
+        ProviderStatus::Reachable.into(),
+        Some(ProviderStatus::Unreachable.into()),
+    );
+    let moved = provider(
+        7,
+        start(),
+        ProviderStatus::Reachable.into(),
+        Some(ProviderStatus::Reachable.into()),
+    );
     for (event, expected) in [
         (down(), hold(HoldReason::Settle, until)),
         (reachable.clone(), hold(HoldReason::Settle, until)),
@@ -265,17 +282,23 @@ fn edits_of_the_text_alone_are_limited() {
     let policy = Policy::new(Audience::Chat);
     let edit = |before: (Status, Impact)| StatusEvent {
         revision: 2,
-        ..incident(9, start(), (Status::Identified, Impact::Minor), Some(before))
+        ..incident(9, start(), (IncidentStatus::Identified.into(), Impact::Minor), Some(before))
     };
-    let same = edit((Status::Identified, Impact::Minor));
+    let same = edit((IncidentStatus::Identified.into(), Impact::Minor));
     let before = Facts { last_edit_at: Some(start() - minutes(4)), ..facts() };
     let at = |event: &StatusEvent, facts: &Facts<'_>| place(event, "ops", &policy, facts);
     assert_eq!(at(&same, &facts()), Placement::Now);
     assert_eq!(at(&same, &before), hold(HoldReason::Edits, start() + minutes(6)));
     let long_ago = Facts { last_edit_at: Some(start() - minutes(10)), ..facts() };
     assert_eq!(at(&same, &long_ago), Placement::Now);
-    assert_eq!(at(&edit((Status::Investigating, Impact::Minor)), &before), Placement::Now);
-    assert_eq!(at(&edit((Status::Identified, Impact::None)), &before), Placement::Now);
+    assert_eq!(
+        at(&edit((IncidentStatus::Investigating.into(), Impact::Minor)), &before),
+        Placement::Now
+    );
+    assert_eq!(
+        at(&edit((IncidentStatus::Identified.into(), Impact::None)), &before),
+        Placement::Now
+    );
 }
 
 #[test]

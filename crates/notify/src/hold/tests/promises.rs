@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chrono::{NaiveTime, TimeDelta};
 use proptest::prelude::*;
-use statuswatch_model::event::{ComponentStatus, Impact, Status, StatusEvent, Time};
+use statuswatch_model::event::{
+    ComponentStatus, Impact, IncidentStatus, ProviderStatus, Status, StatusEvent, Time,
+};
 use statuswatch_model::zone::Zone;
 
 use super::model::{End, Model};
@@ -108,19 +110,28 @@ fn event(seq: u64, at: Time, step: Step, before: Option<&StatusEvent>) -> Status
             component(seq, at, now, was)
         }
         1 => match before.map(|event| event.status) {
-            None | Some(Status::Reachable) => {
-                provider(seq, at, Status::Unreachable, before.map(|event| event.status))
-            }
-            Some(_) => provider(seq, at, Status::Reachable, Some(Status::Unreachable)),
+            None | Some(Status::Provider(ProviderStatus::Reachable)) => provider(
+                seq,
+                at,
+                ProviderStatus::Unreachable.into(),
+                before.map(|event| event.status),
+            ),
+            Some(_) => provider(
+                seq,
+                at,
+                ProviderStatus::Reachable.into(),
+                Some(ProviderStatus::Unreachable.into()),
+            ),
         },
         _ => {
             let status = match step.choice % 7 {
-                0 | 1 => Status::Investigating,
-                2 => Status::Identified,
-                3 => Status::Monitoring,
-                4 => Status::Postmortem,
-                _ => Status::Resolved,
+                0 | 1 => IncidentStatus::Investigating,
+                2 => IncidentStatus::Identified,
+                3 => IncidentStatus::Monitoring,
+                4 => IncidentStatus::Postmortem,
+                _ => IncidentStatus::Resolved,
             };
+            let status = Status::from(status);
             let edited = step.edited && was.is_some();
             let now = if edited { was.unwrap_or((status, impact)) } else { (status, impact) };
             StatusEvent {
@@ -153,9 +164,9 @@ fn run(mut model: Model, steps: &[Step]) -> (Model, u64) {
         }
         seq += 1;
         let (status, state) = match key.1 {
-            0 => (Status::Operational, ComponentStatus::Operational),
-            1 => (Status::Reachable, ComponentStatus::Operational),
-            _ => (Status::Resolved, ComponentStatus::Operational),
+            0 => (ComponentStatus::Operational.into(), ComponentStatus::Operational),
+            1 => (ProviderStatus::Reachable.into(), ComponentStatus::Operational),
+            _ => (Status::from(IncidentStatus::Resolved), ComponentStatus::Operational),
         };
         let at = model.now + TimeDelta::minutes(1);
         model.advance(at);
@@ -224,7 +235,7 @@ fn check_placements(model: &Model) -> Result<(), TestCaseError> {
         prop_assert!(!ends_page, "{} holds the end of a page", reason);
         let immediate = policy.digest.and_then(|digest| digest.immediate);
         if immediate.is_some_and(|least| reaches(impact_of(event), least))
-            || event.status == Status::Unreachable
+            || event.status == ProviderStatus::Unreachable
         {
             let by_hand =
                 [HoldReason::Mute, HoldReason::QuietHours, HoldReason::Unstable].contains(reason);
@@ -235,7 +246,7 @@ fn check_placements(model: &Model) -> Result<(), TestCaseError> {
                 .quiet_hours
                 .iter()
                 .any(|quiet| quiet.pass.is_some_and(|least| reaches(impact_of(event), least)));
-            prop_assert!(!passes && event.status != Status::Unreachable);
+            prop_assert!(!passes && event.status != ProviderStatus::Unreachable);
         }
         prop_assert!(until.is_some() || *reason == HoldReason::Mute);
     }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::NaiveTime;
-use statuswatch_model::event::{ComponentStatus, Impact, Status, StatusEvent};
+use statuswatch_model::event::{
+    ComponentStatus, Impact, IncidentStatus, ProviderStatus, Status, StatusEvent,
+};
 use statuswatch_model::zone::Zone;
 
 use super::{chat, component, incident, minutes, provider, start, time};
@@ -36,9 +38,9 @@ fn update(
     }
 }
 
-const OPEN: (Status, Impact) = (Status::Investigating, Impact::Minor);
-const FOUND: (Status, Impact) = (Status::Identified, Impact::Major);
-const OVER: (Status, Impact) = (Status::Resolved, Impact::None);
+const OPEN: (Status, Impact) = (Status::Incident(IncidentStatus::Investigating), Impact::Minor);
+const FOUND: (Status, Impact) = (Status::Incident(IncidentStatus::Identified), Impact::Major);
+const OVER: (Status, Impact) = (Status::Incident(IncidentStatus::Resolved), Impact::None);
 
 /// Two incidents that are open, and one that came and went.
 fn updates() -> Vec<StatusEvent> {
@@ -246,7 +248,13 @@ fn after_a_mute_each_open_thread_is_sent_as_it_is() {
     assert_eq!(release.fates[0], (1, Fate::Superseded { by: 4 }));
     assert_eq!(release.fates[4], (5, Fate::Returned));
     // What was added after the end is sent.
-    let report = update(9, ("Acme", "mail"), 30, (Status::Postmortem, Impact::None), Some(OVER));
+    let report = update(
+        9,
+        ("Acme", "mail"),
+        30,
+        (IncidentStatus::Postmortem.into(), Impact::None),
+        Some(OVER),
+    );
     assert_eq!(read(&released(&due, &[report], Some(5))), "9 postmortem +0");
 }
 
@@ -276,7 +284,12 @@ fn a_state_that_did_not_last_is_not_sent() {
         assert_eq!(read(&release), expected);
         assert_eq!(release.fates.len(), rows.len());
     }
-    let reachable = provider(2, start(), Status::Reachable, Some(Status::Unreachable));
+    let reachable = provider(
+        2,
+        start(),
+        ProviderStatus::Reachable.into(),
+        Some(ProviderStatus::Unreachable.into()),
+    );
     assert_eq!(
         read(&released(&settle, std::slice::from_ref(&reachable), Some(1))),
         "2 reachable +0"

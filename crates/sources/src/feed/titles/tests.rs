@@ -5,7 +5,7 @@ use super::*;
 /// Every position, with the punctuation that people use.
 #[test]
 fn a_status_is_found_in_any_position() {
-    use Status::{
+    use IncidentStatus::{
         Completed, Identified, InProgress, Investigating, Monitoring, Postmortem, Resolved,
         Scheduled, Withdrawn,
     };
@@ -170,10 +170,10 @@ fn a_word_of_a_sentence_is_not_a_status() {
 
 #[test]
 fn a_label_is_nothing_but_a_label() {
-    assert_eq!(label("Identified"), Some(Status::Identified));
-    assert_eq!(label("IN_PROGRESS"), Some(Status::InProgress));
-    assert_eq!(label("Incident Resolved"), Some(Status::Resolved));
-    assert_eq!(label("Résolu"), Some(Status::Resolved));
+    assert_eq!(label("Identified"), Some(IncidentStatus::Identified));
+    assert_eq!(label("IN_PROGRESS"), Some(IncidentStatus::InProgress));
+    assert_eq!(label("Incident Resolved"), Some(IncidentStatus::Resolved));
+    assert_eq!(label("Résolu"), Some(IncidentStatus::Resolved));
     assert_eq!(label("resolved hosts"), None);
     assert_eq!(label("Outage"), None);
     assert_eq!(label(""), None);
@@ -189,6 +189,6 @@ proptest! {
     #[test]
     fn a_label_in_brackets_is_found_in_any_title(words in "[a-z]{1,8}( [a-z]{1,8}){0,6}") {
         let with = format!("{words} [Resolved]");
-        prop_assert!(status(&with).is_some_and(Status::is_over), "{}", with);
+        prop_assert!(status(&with).is_some_and(IncidentStatus::is_over), "{}", with);
     }
 }

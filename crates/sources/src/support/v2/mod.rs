@@ -13,7 +13,7 @@ pub use self::wire::{Component, Incident, Overall, Page};
 use super::fields::Id;
 use super::{Decode, Items};
 use crate::{Limits, ParseError};
-use statuswatch_model::event::{self, ComponentStatus, Impact, Kind, Status, Time};
+use statuswatch_model::event::{self, ComponentStatus, Impact, IncidentStatus, Kind, Time};
 use statuswatch_model::snapshot::{self, Listing, UpdateId};
 
 /// An incident with the data needed to merge it with its duplicate in another document.
@@ -199,7 +199,7 @@ impl Reader {
         let maintenance = kind == Kind::Maintenance;
         let incident = snapshot::Incident {
             title: wire.name.0,
-            status: wire.status.unwrap_or(Status::Update),
+            status: wire.status.unwrap_or(IncidentStatus::Update),
             impact,
             url: wire.shortlink,
             started_at: wire.started_at.or(wire.created_at.0),
@@ -253,8 +253,8 @@ fn update(wire: Update) -> Dated {
         created: wire.created_at.or(wire.display_at.0),
         update: snapshot::Update {
             id: UpdateId::Native(wire.id.0),
-            status: wire.status.unwrap_or(Status::Update),
-            stated: wire.status.unwrap_or(Status::Update),
+            status: wire.status.unwrap_or(IncidentStatus::Update),
+            stated: wire.status.unwrap_or(IncidentStatus::Update),
             published_at: wire.display_at.or(wire.created_at.0),
             edited_at: wire.updated_at.0,
             text: wire.body.0,

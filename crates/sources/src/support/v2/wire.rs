@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use super::super::fields::{self, Id, MaybeId, Name, OrDefault, Prose, Text, When};
 use super::super::{Decode, MAX_NAME, link, vocabulary};
 use crate::ParseError;
-use statuswatch_model::event::{ComponentStatus, Impact, Status};
+use statuswatch_model::event::{ComponentStatus, Impact, IncidentStatus};
 use statuswatch_model::snapshot;
 use statuswatch_model::text::one_line;
 
@@ -81,7 +81,7 @@ pub struct Incident<W: Decode> {
     pub(super) id: Id,
     pub(super) name: Name,
     #[serde(default, deserialize_with = "status")]
-    pub(super) status: Option<Status>,
+    pub(super) status: Option<IncidentStatus>,
     #[serde(default, deserialize_with = "impact")]
     pub(super) impact: Option<Impact>,
     #[serde(default, deserialize_with = "address")]
@@ -101,14 +101,14 @@ pub struct Incident<W: Decode> {
 pub(super) struct Update {
     pub(super) id: Id,
     #[serde(default, deserialize_with = "status")]
-    pub(super) status: Option<Status>,
+    pub(super) status: Option<IncidentStatus>,
     pub(super) body: Prose,
     pub(super) created_at: When,
     pub(super) updated_at: When,
     pub(super) display_at: When,
 }
 
-fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IncidentStatus>, D::Error> {
     fields::visit_string(deserializer, "a string", vocabulary::status)
 }
 
