@@ -29,6 +29,7 @@ pub mod nodes;
 pub mod pipeline;
 pub mod poller;
 pub mod postgres;
+pub mod prometheus;
 pub mod record;
 pub mod replay;
 pub mod server;

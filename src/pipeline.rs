@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::joined::Joined;
 use self::joined::{HostPauses, last_read, look_at_nodes, pass_on, shards_of};
 use crate::clock::{self, Anchor};
-use crate::config::{Config, Console, ConsoleFormat, LogFormat};
+use crate::config::{Config, Console, ConsoleFormat, LogFormat, Prometheus};
 use crate::dispatch::Setup;
 use crate::dispatch::dry_run::DryRun;
 use crate::dispatch::trial;
@@ -30,6 +30,7 @@ use crate::poller::PollerContext;
 use crate::poller::admission::Admission;
 use crate::poller::filters::ComparedFilters;
 use crate::poller::parse_pool::ParsePool;
+use crate::prometheus;
 use crate::record::Recorder;
 use crate::server::{self, Bound, ServerError, SharedSetup};
 use crate::sink::{ConsoleSink, EventLogSink, LogFileFormat, LogRecovery, Sink};
@@ -254,6 +255,7 @@ impl Pipeline {
                 let pollers = supervisor.clone();
                 let test_channel = if dry_run.is_none() { Some(test_channel()?) } else { None };
                 let served = bound.serve(server::Parts {
+                    ask: http.prometheus.clone().map(ask).transpose()?,
                     test_channel,
                     http: http.clone(),
                     state_dir: config.state_dir.clone(),
@@ -384,6 +386,16 @@ fn test_channel() -> Result<server::TestChannel, fetch::BuildError> {
     Ok(Arc::new(move |channel| {
         let transport = transport.clone();
         Box::pin(async move { trial::send(&transport, &channel, None, clock::now()).await })
+    }))
+}
+
+/// Asks Prometheus with a client of its own, likewise.
+fn ask(config: Prometheus) -> Result<server::Ask, fetch::BuildError> {
+    let sender = Client::new(ClientOptions::default())?.sender()?;
+    let config = Arc::new(config);
+    Ok(Arc::new(move || {
+        let (sender, config) = (sender.clone(), Arc::clone(&config));
+        Box::pin(async move { prometheus::ask(&sender, &config).await })
     }))
 }
 

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::address::read_url;
 use super::channels;
 use super::diagnostic::{ConfigError, Diagnostic, Severity, visible};
 use super::document::{self, Scalar};
@@ -278,7 +279,7 @@ fn beat(
         let complaint = DiagnosticBuilder::new("\"beat\" has no \"url\"");
         reader.error(at, None, complaint.help("add the URL to call: \"url: https://...\""));
     }
-    let url = reader.value(section, "url", "an address", providers::read_url)?;
+    let url = reader.value(section, "url", "an address", read_url)?;
     Some(Heartbeat { url, every })
 }
 

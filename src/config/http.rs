@@ -8,10 +8,20 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 
 use super::document::{Node, Place, Value};
+use super::prometheus::{self, Prometheus, PrometheusShape};
 use super::reader::{DiagnosticBuilder, Reader, Section, nearest, set, short};
 
-pub(super) const HTTP: &[&str] =
-    &["listen", "token_file", "write_token_file", "auth", "hosts", "public", "metrics", "hooks"];
+pub(super) const HTTP: &[&str] = &[
+    "listen",
+    "token_file",
+    "write_token_file",
+    "auth",
+    "hosts",
+    "public",
+    "metrics",
+    "hooks",
+    "prometheus",
+];
 pub(super) const METRICS: &[&str] = &["providers"];
 
 /// The default of `listen`.
@@ -53,6 +63,8 @@ pub struct Http {
     pub provider_metrics: ProviderMetrics,
     /// The token in the address of each provider's hook, by provider id.
     pub hooks: BTreeMap<String, HookToken>,
+    /// The Prometheus server that is asked for error rates.
+    pub prometheus: Option<Prometheus>,
 }
 
 /// Whether requests must carry a token.
@@ -162,7 +174,12 @@ pub(super) fn http<'p>(
     {
         set(&mut provider_metrics, reader.word(&inner, "providers", PROVIDER_METRICS));
     }
+    let prometheus = section.get("prometheus").and_then(|node| {
+        let inner = reader.section(node, "\"prometheus\"", prometheus::KEYS)?;
+        prometheus::prometheus(reader, &inner, node.at)
+    });
     Http {
+        prometheus,
         listen,
         token_file,
         write_token_file,
@@ -279,6 +296,8 @@ pub(super) struct HttpShape {
     metrics: Option<MetricsShape>,
     /// For each provider id the secret part of the address of its hook, 16 to 128 characters.
     hooks: Option<BTreeMap<String, String>>,
+    /// A Prometheus server that is asked for error rates. Default: none.
+    prometheus: Option<PrometheusShape>,
 }
 
 /// What is exported as metrics.

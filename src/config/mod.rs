@@ -1,6 +1,7 @@
 //! `providers.yaml`: parsed and validated as a whole, into a [`Config`] or into every error
 //! at once with its place and a hint.
 
+mod address;
 mod channels;
 mod check;
 mod diagnostic;
@@ -14,6 +15,7 @@ mod json_map;
 mod keys;
 mod mask;
 mod model;
+mod prometheus;
 mod providers;
 mod quiet_hours;
 mod reader;
@@ -39,6 +41,7 @@ pub use model::{
     Backoff, Config, Console, ConsoleFormat, Diagnostics, EventLog, Filter, FirstRun, Heartbeat,
     Intensity, LogFormat, MaintenanceFilter, Provider, Recording, Rotation, Settings, Supervision,
 };
+pub use prometheus::{Login, Prometheus};
 pub use schema::schema;
 pub use units::{
     UnitError, parse_duration, parse_fraction, parse_size, render_duration, render_fraction,

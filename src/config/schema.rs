@@ -398,6 +398,7 @@ mod tests {
             ("Quiet", quiet_hours::KEYS),
             ("Http", super::super::http::HTTP),
             ("HttpMetrics", super::super::http::METRICS),
+            ("Prometheus", super::super::prometheus::KEYS),
         ] {
             assert_eq!(keys_of(&schema["$defs"][name]), known.iter().copied().collect(), "{name}");
         }

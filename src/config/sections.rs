@@ -1,7 +1,7 @@
 //! All sections of `providers.yaml` with their keys, for hints on misplaced keys.
 
 use super::reader::Sections;
-use super::{channels, http, keys, quiet_hours, routes};
+use super::{channels, http, keys, prometheus, quiet_hours, routes};
 
 /// By what a message calls them.
 pub(super) const SECTIONS: &Sections = &[
@@ -13,6 +13,7 @@ pub(super) const SECTIONS: &Sections = &[
     ("beat", keys::BEAT),
     ("record", keys::RECORD),
     ("http", http::HTTP),
+    ("\"prometheus\"", prometheus::KEYS),
     ("intensity", keys::INTENSITY),
     ("backoff", keys::BACKOFF),
     ("json", keys::JSON),

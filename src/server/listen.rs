@@ -22,7 +22,7 @@ use super::answer::{problem, secure};
 use super::cutoff::Cutoff;
 pub use super::guard::MAX_BODY;
 use super::slow::Impatient;
-use super::{App, Parts, guard, router, stream};
+use super::{App, Parts, asked, guard, router, stream};
 
 /// Open connections.
 pub const MAX_CONNECTIONS: usize = 256;
@@ -151,6 +151,7 @@ async fn accept(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiv
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let router = router::router(&app);
     let followed = tokio::spawn(stream::follow(Arc::clone(&app)));
+    let asking = tokio::spawn(asked::follow(Arc::clone(&app)));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -173,6 +174,7 @@ async fn accept(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiv
         }
     }
     followed.abort();
+    asking.abort();
     drop(listener);
     // Those under way end in order, up to a limit.
     let all = places.acquire_many(MAX_CONNECTIONS as u32);

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 
 use super::answer::finish;
 use super::answer::{Refusal, content, problem};
+use super::asked::Asked;
 use super::call::Call;
 use super::model::State;
 use super::{App, MAX_STREAMS};
@@ -57,6 +58,7 @@ labels! {
     ChannelLabel { channel: String },
     ProviderLabel { provider: String },
     ReasonLabel { reason: &'static str },
+    OutcomeLabel { outcome: &'static str },
 }
 
 type FloatGauge = Gauge<f64, AtomicU64>;
@@ -203,6 +205,9 @@ async fn process_text(app: &App) -> Result<String, Refusal> {
     let open = FloatGauge::default();
     open.set(streams as f64);
     registry.register("http_streams", "Open event streams", open);
+    if let Some(asked) = &app.asked {
+        asked_series(&mut registry, asked);
+    }
     if let Some(nodes) = &app.nodes {
         node_gauges(&mut registry, &nodes.standing());
     }
@@ -211,6 +216,24 @@ async fn process_text(app: &App) -> Result<String, Refusal> {
     let channels = app.model.read(|reader| reader.channels(clock::now())).await?;
     channel_gauges(&mut registry, &channels);
     written(&registry)
+}
+
+/// Queries of Prometheus.
+fn asked_series(registry: &mut Registry, asked: &Asked) {
+    let queries = Family::<OutcomeLabel, Counter>::default();
+    for (outcome, count) in [("answered", &asked.answered), ("failed", &asked.failed)] {
+        let counter = queries.get_or_create(&OutcomeLabel { outcome });
+        counter.inc_by(count.load(Ordering::Relaxed));
+    }
+    registry.register(
+        "prometheus_queries",
+        "Queries of error rates that Prometheus answered or not, by outcome",
+        queries,
+    );
+    let last = FloatGauge::default();
+    last.set(asked.last_success_ms.load(Ordering::Relaxed) as f64 / 1000.0);
+    let help = "When Prometheus last answered with error rates; 0 if never";
+    registry.register("prometheus_last_success_timestamp_seconds", help, last);
 }
 
 /// This process as one of several nodes.

@@ -14,6 +14,7 @@
 mod agents;
 mod answer;
 mod api;
+mod asked;
 mod badge;
 mod call;
 mod cutoff;
@@ -44,6 +45,7 @@ use std::time::Instant;
 
 use tokio::sync::{Semaphore, watch};
 
+pub use asked::Ask;
 pub use listen::{Bound, Handle, ServerError};
 
 use crate::config::{ChannelConfig, Http};
@@ -101,6 +103,8 @@ pub struct Parts {
     pub poll_now: PollNow,
     /// What the form of a channel causes; `None`: nothing is sent, as in a dry run.
     pub test_channel: Option<TestChannel>,
+    /// Asks the Prometheus server of the configuration, if there is one.
+    pub ask: Option<Ask>,
     /// Channels, routes and tags.
     pub setup: SharedSetup,
     /// The id of this instance as a status page, see [`own_page_id`].
@@ -135,6 +139,8 @@ pub struct App {
     pub(crate) writing: Arc<tokio::sync::Mutex<()>>,
     /// What others see of the providers, see [`observe`].
     pub(crate) observed: observe::Observations,
+    /// The Prometheus server that is asked for it.
+    pub(crate) asked: Option<asked::Asked>,
     /// The page for strangers, as it was made last.
     pub(crate) public_page: pages::public::Made,
     pub(crate) streams: Arc<Semaphore>,
@@ -150,6 +156,12 @@ impl App {
             write_token: parts.http.write_token_file.clone().map(Token::new),
             writing: Arc::default(),
             observed: observe::Observations::default(),
+            asked: parts
+                .http
+                .prometheus
+                .clone()
+                .zip(parts.ask)
+                .map(|(config, ask)| asked::Asked::new(config, ask)),
             model: Arc::new(Model::new(parts.state_dir)),
             database: parts.database,
             exporter: metrics::Exporter::new(),

@@ -95,8 +95,20 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "clock", "config", "dispatch", "event", "gate", "ledger", "mcp", "metrics", "nodes",
-            "notify", "postgres", "text", "view",
+            "clock",
+            "config",
+            "dispatch",
+            "event",
+            "gate",
+            "ledger",
+            "mcp",
+            "metrics",
+            "nodes",
+            "notify",
+            "postgres",
+            "prometheus",
+            "text",
+            "view",
         ],
     ),
     ("telemetry", &["clock", "config", "text"]),
@@ -111,6 +123,8 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("heartbeat", &["config", "fetch", "ledger"]),
+    // Asks for error rates; whoever keeps them is above.
+    ("prometheus", &["config", "fetch", "text"]),
     // Sends what a channel has written: it needs an HTTP client and TLS, and knows no event.
     ("transport", &["fetch", "notify", "text"]),
     // What channels say of events; whoever sends it is above.
@@ -130,6 +144,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "nodes",
             "poller",
             "postgres",
+            "prometheus",
             "record",
             "server",
             "sink",
@@ -190,6 +205,7 @@ const ITEMS: &[(&str, &str, &[&str])] = &[
     ("postgres", "fetch", &["tls"]),
     ("config", "postgres", &["DatabaseUrl", "UrlError"]),
     ("top", "fetch", &["Outgoing", "Received", "Sender"]),
+    ("server", "prometheus", &["QueryError", "Samples", "ask"]),
     ("view", "nodes", &["report"]),
     ("ledger", "source", &["PriorItems"]),
     ("catalog", "source", &["by_name", "SOURCES"]),
@@ -220,7 +236,16 @@ const CRATES: &[(&str, &[&str])] = &[
     // the same name.
     ("ring", &["src/transport/nats.rs", "src/transport/kafka/scram.rs", "src/fetch/tls.rs"]),
     ("lettre", &["crates/notify/src/channel/email.rs", "crates/notify/src/channel/email/"]),
-    ("base64", &["src/transport/", "src/server/guard.rs", "src/mcp/http.rs", "crates/notify/src/"]),
+    (
+        "base64",
+        &[
+            "src/transport/",
+            "src/prometheus.rs",
+            "src/server/guard.rs",
+            "src/mcp/http.rs",
+            "crates/notify/src/",
+        ],
+    ),
     ("maud", &["src/server/pages/"]),
     ("rcgen", &["crates/fake/src/authority.rs"]),
     ("flate2", &["src/fetch/coding.rs", "src/record/body.rs", "crates/fake/src/"]),

@@ -10,6 +10,7 @@ mod forms;
 mod health;
 mod hooks;
 mod hostile;
+mod observations;
 mod pages;
 mod proxy;
 mod public;

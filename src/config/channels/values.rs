@@ -7,8 +7,8 @@ use statuswatch_notify::Spec;
 use statuswatch_notify::values::{Key, Secret, Shape, Value, Values};
 use url::Url;
 
+use super::super::address::read_url;
 use super::super::document::{Node, Value as NodeValue};
-use super::super::providers::read_url;
 use super::super::reader::{DiagnosticBuilder, Reader, Section};
 use super::{Env, secrets};
 

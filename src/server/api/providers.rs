@@ -13,6 +13,7 @@ use crate::event::Component;
 use crate::server::App;
 use crate::server::answer::finish;
 use crate::server::answer::{Refusal, json};
+use crate::server::asked::{Asked, PrometheusAnswer};
 use crate::server::call::Call;
 use crate::server::nodes::{self, NodesAnswer};
 use crate::server::observe::Observed;
@@ -58,6 +59,9 @@ pub(in crate::server) struct StatusAnswer<'a> {
     /// The nodes that share a database; absent where this process is alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     nodes: Option<NodesAnswer>,
+    /// What came of asking Prometheus; absent where none is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prometheus: Option<PrometheusAnswer>,
 }
 
 /// `GET /api/v1/status`.
@@ -67,7 +71,9 @@ pub(in crate::server) async fn status(app: Arc<App>, call: Call) -> Response<Bod
     let now = Instant::now();
     finish(state.map(|state| {
         let observed = state.view.providers.iter().filter_map(|one| app.observed.of(one, now));
-        let answer = StatusAnswer { view: &state.view, observed: observed.collect(), nodes };
+        let prometheus = app.asked.as_ref().map(Asked::answer);
+        let answer =
+            StatusAnswer { view: &state.view, observed: observed.collect(), nodes, prometheus };
         json(&call.headers, &answer)
     }))
 }

@@ -18,6 +18,7 @@ use crate::ledger::outbox::{ChannelHealth, ChannelRow};
 use crate::ledger::{ItemRow, ProviderRow};
 use crate::server::App;
 use crate::server::answer::Refusal;
+use crate::server::asked::{Asked, PrometheusAnswer};
 use crate::server::call::Call;
 use crate::server::model::State;
 use crate::server::nodes::{self, NodesAnswer};
@@ -67,6 +68,7 @@ async fn make(app: &App, _call: &Call, state: &State) -> Result<Page, Refusal> {
         stuck,
         writable: app.metrics.is_writable(),
         nodes: nodes.as_ref(),
+        prometheus: app.asked.as_ref().map(Asked::answer),
     };
     let blind: Vec<_> = blind(state);
     let disagreements = observed::disagreements(app, state);
@@ -150,6 +152,7 @@ struct Trust<'a> {
     stuck: bool,
     writable: bool,
     nodes: Option<&'a NodesAnswer>,
+    prometheus: Option<PrometheusAnswer>,
 }
 
 impl Trust<'_> {
@@ -170,6 +173,9 @@ impl Trust<'_> {
             }
         }
         why.extend(self.nodes.map(NodesAnswer::warnings).unwrap_or_default());
+        if let Some((since, error)) = self.prometheus.as_ref().and_then(PrometheusAnswer::failure) {
+            why.push(format!("Prometheus has given no error rates since {since}: {error}"));
+        }
         let read = all - blind;
         let away = self.nodes.is_some_and(|nodes| nodes.unreachable_since.is_some());
         let serious = self.stuck || !self.writable || away;

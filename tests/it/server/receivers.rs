@@ -134,6 +134,50 @@ scrape_configs:
 }
 
 #[tokio::test]
+#[ignore = "needs prometheus: see just receivers"]
+async fn prometheus_is_asked_for_error_rates() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_prometheus, port) = Program::prometheus(dir.path(), "global: {scrape_interval: 1s}");
+    api(port, "/api/v1/query?query=1").await;
+    let acme = provider("acme", &Statuspage);
+    let server = alone(&acme).await;
+    let bench = |query: &str| {
+        let http = format!(
+            "http: {{listen: \"127.0.0.1:0\", prometheus: {{url: \"http://127.0.0.1:{port}\", every: 5s, query: '{query}'}}}}"
+        );
+        Bench::new().section(&http).provider("acme", &server.url("acme"), "")
+    };
+    let share = |value: &str, id: &str| {
+        format!("label_replace(vector({value}), \"provider\", \"{id}\", \"\", \"\")")
+    };
+    let good = bench(&format!(
+        "{} or {} or {} or {}",
+        share("0.25", "acme"),
+        share("0/0", "quiet"),
+        share("3", "large"),
+        share("1", "other")
+    ));
+    let served = Served::start(&good).await;
+    let status = eventually("an observation", async || {
+        let status = served.get("/api/v1/status").await.json();
+        status["observed"][0]["error_rate"].is_number().then_some(status)
+    })
+    .await;
+    assert_eq!(status["observed"][0]["error_rate"], 0.25);
+    let asked = &status["prometheus"];
+    assert_eq!((&asked["invalid"], &asked["unknown"]), (&1.into(), &serde_json::json!(["other"])));
+    drop(served);
+    let bad = bench("sum(");
+    let served = Served::start(&bad).await;
+    let error = eventually("a refusal", async || {
+        let status = served.get("/api/v1/status").await.json();
+        status["prometheus"]["error"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert!(error.starts_with("status 400: ") && error.contains("parse error"), "{error}");
+}
+
+#[tokio::test]
 #[ignore = "needs mcp: see just receivers"]
 async fn the_official_client_of_the_model_context_protocol_is_answered() {
     let (acme, _server, bench) = acme(HTTP).await;
