@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod mcp;
 pub mod metrics;
 pub mod nodes;
+pub mod otlp;
 pub mod pipeline;
 pub mod poller;
 pub mod postgres;
@@ -37,6 +38,7 @@ pub mod sink;
 pub mod supervisor;
 pub mod telemetry;
 pub mod top;
+pub mod trace;
 pub mod transport;
 pub mod view;
 

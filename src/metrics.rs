@@ -13,6 +13,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::trace::{Counts, Span, Tracer};
+
 /// Every name begins with this.
 pub const PREFIX: &str = "statuswatch";
 
@@ -187,6 +189,7 @@ pub struct Metrics {
     turned: AtomicU64,
     /// Whether the last attempt to write to the ledger succeeded.
     writable: AtomicBool,
+    tracer: Tracer,
 }
 
 impl Default for Metrics {
@@ -202,6 +205,7 @@ impl Default for Metrics {
             started: Instant::now(),
             turned: AtomicU64::new(0),
             writable: AtomicBool::new(true),
+            tracer: Tracer::default(),
         };
         // A counter that appears only with its first increment hides that increment from `rate`.
         for outcome in Outcome::ALL {
@@ -218,6 +222,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Returns what takes spans.
+    #[must_use]
+    pub const fn tracer(&self) -> &Tracer {
+        &self.tracer
+    }
+
     /// Counts a poll that took so long.
     pub fn polled(&self, outcome: Outcome, took: Duration) {
         self.polls.get_or_create(&OutcomeLabel { outcome: outcome.word() }).inc();
@@ -250,6 +260,21 @@ impl Metrics {
         self.delivery_lag.remove(&channel_label(channel));
     }
 
+    /// Notes an attempt to deliver a message that began then and has ended now.
+    pub fn delivery(&self, channel: &str, outcome: DeliveryOutcome, begun: Instant) {
+        self.tracer.record(|| Span {
+            name: "delivery",
+            remote: true,
+            begun,
+            ended: Instant::now(),
+            failed: outcome != DeliveryOutcome::Delivered,
+            attributes: vec![
+                ("statuswatch.channel", channel.into()),
+                ("statuswatch.outcome", outcome.word().into()),
+            ],
+        });
+    }
+
     /// Counts what an attempt to deliver a message to a channel led to.
     pub fn attempted(&self, channel: &str, outcome: DeliveryOutcome) {
         self.deliveries.get_or_create(&delivery_label(channel, outcome)).inc();
@@ -261,8 +286,20 @@ impl Metrics {
         self.delivery_lag.get_or_create(&channel_label(channel)).observe(seconds);
     }
 
-    /// Notes a write to the ledger that took so long, and whether it succeeded.
-    pub fn committed(&self, took: Duration, succeeded: bool) {
+    /// Notes a write of so many results to the ledger, which took so long until now, and whether it
+    /// succeeded.
+    pub fn committed(&self, took: Duration, succeeded: bool, results: usize) {
+        self.tracer.record(|| {
+            let ended = Instant::now();
+            Span {
+                name: "ledger commit",
+                remote: false,
+                begun: ended.checked_sub(took).unwrap_or(ended),
+                ended,
+                failed: !succeeded,
+                attributes: vec![("statuswatch.results", (results as u64).into())],
+            }
+        });
         self.writable.store(succeeded, Ordering::Relaxed);
         if succeeded {
             self.commit_seconds.observe(took.as_secs_f64());
@@ -318,7 +355,21 @@ impl Metrics {
             "From the routing or release of a message to its acceptance, by channel",
             self.delivery_lag.clone(),
         );
+        if let Some(counts) = self.tracer.counts() {
+            registry.register("trace_spans", "Spans of traces, by outcome", spans(counts));
+        }
     }
+}
+
+/// What became of spans.
+fn spans(counts: &Counts) -> Family<OutcomeLabel, Counter> {
+    let family = Family::<OutcomeLabel, Counter>::default();
+    let all =
+        [("exported", &counts.exported), ("dropped", &counts.dropped), ("failed", &counts.failed)];
+    for (outcome, count) in all {
+        family.get_or_create(&OutcomeLabel { outcome }).inc_by(count.load(Ordering::Relaxed));
+    }
+    family
 }
 
 fn delivery_label(channel: &str, outcome: DeliveryOutcome) -> DeliveryLabel {
@@ -340,7 +391,7 @@ mod tests {
         metrics.register(&mut registry);
         metrics.polled(Outcome::Failed, Duration::from_millis(300));
         metrics.failed("dns");
-        metrics.committed(Duration::from_millis(3), true);
+        metrics.committed(Duration::from_millis(3), true, 1);
         for channel in ["ops", "old"] {
             metrics.channel(channel);
         }
@@ -370,9 +421,9 @@ mod tests {
     #[test]
     fn a_failed_write_is_remembered_until_one_succeeds() {
         let metrics = Metrics::default();
-        metrics.committed(Duration::ZERO, false);
+        metrics.committed(Duration::ZERO, false, 1);
         assert!(!metrics.is_writable());
-        metrics.committed(Duration::ZERO, true);
+        metrics.committed(Duration::ZERO, true, 1);
         assert!(metrics.is_writable());
     }
 }

@@ -1,6 +1,7 @@
 //! Assembles the whole pipeline from a configuration; used by `run`, `demo` and `chaos`.
 
 mod joined;
+mod poll_spans;
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -14,18 +15,20 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::joined::Joined;
 use self::joined::{HostPauses, last_read, look_at_nodes, pass_on, shards_of};
+use self::poll_spans::PollSpans;
 use crate::clock::{self, Anchor};
 use crate::config::{Config, Console, ConsoleFormat, LogFormat, Prometheus};
 use crate::dispatch::Setup;
 use crate::dispatch::dry_run::DryRun;
 use crate::dispatch::trial;
 use crate::event::{Time, parse_time};
-use crate::fetch::{self, Client, ClientOptions};
+use crate::fetch::{self, Client, ClientOptions, Tap};
 use crate::ledger::{
     self, Ledger, LedgerActor, LedgerError, LockError, RecoveryError, Shared, StateLock,
 };
 use crate::metrics::Metrics;
 use crate::nodes::membership::Membership;
+use crate::otlp::{self, Exporter};
 use crate::poller::PollerContext;
 use crate::poller::admission::Admission;
 use crate::poller::filters::ComparedFilters;
@@ -66,6 +69,8 @@ pub struct RunOptions {
     pub joined: Option<Joined>,
     /// What the HTTP server listens at, if it is on and something has listened already.
     pub listening: Option<server::Bound>,
+    /// Where traces go, if they are wanted.
+    pub traces: Option<otlp::Options>,
     /// Called every second while the supervisor's event loop is running.
     pub alive: Box<dyn FnMut() + Send>,
 }
@@ -86,6 +91,7 @@ pub struct Pipeline {
     heartbeat: Option<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
     dry_run: Option<DryRun>,
+    exporter: Option<Exporter>,
     membership: Option<Arc<Membership>>,
     /// The shard of each provider.
     shards: Arc<RwLock<Vec<u16>>>,
@@ -183,8 +189,16 @@ impl Pipeline {
         let recorder =
             config.record.as_ref().map(|record| Recorder::start(record, &config.providers));
         let client = Client::new(ClientOptions { lease, ..client_options(config) })?;
-        let client = match &recorder {
-            Some(recorder) => client.with_tap(Arc::clone(recorder) as _),
+        let exporter = run.traces.take().map(|traces| export(traces, &client, &metrics));
+        let exporter = exporter.transpose()?.flatten();
+        let recording = recorder.as_ref().map(|recorder| Arc::clone(recorder) as Arc<dyn Tap>);
+        let tap = if exporter.is_some() {
+            Some(Arc::new(PollSpans::new(metrics.tracer().clone(), recording)) as Arc<dyn Tap>)
+        } else {
+            recording
+        };
+        let client = match tap {
+            Some(tap) => client.with_tap(tap),
             None => client,
         };
         if let Some(joined) = &joined {
@@ -284,6 +298,7 @@ impl Pipeline {
             heartbeat,
             recorder,
             dry_run,
+            exporter,
             membership,
             shards,
             _lock: lock,
@@ -306,6 +321,9 @@ impl Pipeline {
         }
         if let Some(server) = &mut self.server {
             server.stop().await;
+        }
+        if let Some(exporter) = &mut self.exporter {
+            exporter.finish().await;
         }
         if let Some(dry_run) = &self.dry_run {
             dry_run.finish();
@@ -387,6 +405,17 @@ fn test_channel() -> Result<server::TestChannel, fetch::BuildError> {
         let transport = transport.clone();
         Box::pin(async move { trial::send(&transport, &channel, None, clock::now()).await })
     }))
+}
+
+/// Begins to send traces.
+fn export(
+    options: otlp::Options,
+    client: &Client,
+    metrics: &Metrics,
+) -> Result<Option<Exporter>, fetch::BuildError> {
+    let sender = client.sender()?;
+    let turned_on = metrics.tracer().turn_on();
+    Ok(turned_on.map(|(spans, counts)| Exporter::start(options, sender, spans, counts)))
 }
 
 /// Asks Prometheus with a client of its own, likewise.

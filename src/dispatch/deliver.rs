@@ -98,12 +98,13 @@ impl Dispatcher {
                 // It is never closed.
                 let slot = slots.acquire_owned().await;
                 lease.good().await;
+                let begun = Instant::now();
                 let attempt = attempt(&transport, &config.channel, &key, &steps).await;
                 drop(slot);
-                attempt
+                (attempt, begun)
             };
-            context.spawn(sent.into_actor(self).map(move |attempt, actor, context| {
-                actor.ended(&id, &row, attempt);
+            context.spawn(sent.into_actor(self).map(move |(attempt, begun), actor, context| {
+                actor.ended(&id, &row, attempt, begun);
                 actor.store_outcomes(context);
             }));
         }
@@ -161,7 +162,7 @@ impl Dispatcher {
     }
 
     /// Takes the outcome of an attempt.
-    fn ended(&mut self, id: &str, row: &Waiting, attempt: Attempt) {
+    fn ended(&mut self, id: &str, row: &Waiting, attempt: Attempt, begun: Instant) {
         let (mono, now) = (Instant::now(), clock::now());
         let Some(lane) = self.lanes.get_mut(id) else {
             // The channel was removed meanwhile. What was accepted is still noted.
@@ -181,6 +182,7 @@ impl Dispatcher {
         let mut news: Vec<OutboxChange> = Vec::new();
         let outcome = outcome(row, &policy, attempt, now);
         self.metrics.attempted(id, counted(&outcome));
+        self.metrics.delivery(id, counted(&outcome), begun);
         match outcome {
             Outcome::Delivered { reference } => {
                 self.metrics.delivered_after(id, lag_ms(row, now));

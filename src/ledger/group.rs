@@ -31,7 +31,8 @@ impl LedgerActor {
             Err(LedgerError::Busy { reason: "the lease of this node has ended".to_owned() })
         };
         self.last_flush = Instant::now();
-        self.options.metrics.committed(begun.elapsed(), written.is_ok());
+        let results = jobs.len();
+        self.options.metrics.committed(begun.elapsed(), written.is_ok(), results);
         match written {
             Ok(done) => {
                 if std::mem::take(&mut self.failing) {

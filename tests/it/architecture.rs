@@ -20,8 +20,10 @@ const MODULES: &[(&str, &[&str])] = &[
     // Facts. The clock returns times in the type of events.
     ("event", &["text"]),
     ("clock", &["event"]),
-    // Counters alone.
-    ("metrics", &[]),
+    // Spans alone.
+    ("trace", &[]),
+    // Counters alone, and where spans go.
+    ("metrics", &["trace"]),
     // Its own clock, which counts the time asleep.
     ("lease", &[]),
     ("snapshot", &["event"]),
@@ -123,6 +125,8 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("heartbeat", &["config", "fetch", "ledger"]),
+    // Sends spans; whoever makes them is elsewhere.
+    ("otlp", &["clock", "event", "fetch", "trace"]),
     // Asks for error rates; whoever keeps them is above.
     ("prometheus", &["config", "fetch", "text"]),
     // Sends what a channel has written: it needs an HTTP client and TLS, and knows no event.
@@ -142,6 +146,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "ledger",
             "metrics",
             "nodes",
+            "otlp",
             "poller",
             "postgres",
             "prometheus",
@@ -149,6 +154,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "server",
             "sink",
             "supervisor",
+            "trace",
             "transport",
             "view",
         ],
@@ -176,6 +182,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "mcp",
             "nodes",
             "notify",
+            "otlp",
             "pipeline",
             "poller",
             "postgres",

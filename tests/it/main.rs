@@ -72,6 +72,7 @@ mod storage;
 mod supervision;
 mod support;
 mod top;
+mod traces;
 mod transport;
 mod upgrade;
 mod validators;

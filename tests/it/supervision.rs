@@ -84,6 +84,7 @@ fn start(config: &Config) -> Pipeline {
         console: Console { format: ConsoleFormat::Off },
         console_writer: Arc::new(|| Box::new(std::io::sink())),
         color: false,
+        traces: None,
         alive: Box::new(|| {}),
     };
     Pipeline::start(config, StateLock::acquire(&config.state_dir).unwrap(), how).unwrap()

@@ -2,6 +2,7 @@
 
 mod keys;
 mod node;
+mod traces;
 mod welcome;
 
 use std::collections::HashSet;
@@ -156,6 +157,7 @@ async fn watch(
         // `demo` has said so itself.
         listening: hooks.listening,
         joined,
+        traces: traces::options(),
         alive: Box::new(watchdog()),
     };
     let is_shared = how.joined.is_some();
