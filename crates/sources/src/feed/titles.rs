@@ -173,7 +173,7 @@ const fn progress(status: IncidentStatus) -> u8 {
         IncidentStatus::Completed | IncidentStatus::Resolved => 7,
         IncidentStatus::Withdrawn => 8,
         IncidentStatus::Postmortem => 9,
-        _ => 0,
+        IncidentStatus::Update => 0,
     }
 }
 

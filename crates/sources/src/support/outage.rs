@@ -37,7 +37,7 @@ pub fn outage(id: &str, component: &Component, heartbeats: &[Sample]) -> Option<
                 updates.push(update(sample.at, IncidentStatus::Investigating, DOWN));
             }
             (Some(false), Some(true)) => {
-                updates.push(update(sample.at, IncidentStatus::Resolved, UP))
+                updates.push(update(sample.at, IncidentStatus::Resolved, UP));
             }
             _ => {}
         }
