@@ -208,12 +208,11 @@ impl Watched {
 
     fn look(&mut self, state_dir: &std::path::Path) -> Result<Arc<State>, LedgerError> {
         let begun = Instant::now();
-        let reader = match &self.reader {
-            Some(reader) => reader,
-            None => {
-                self.connection = fastrand::u64(..);
-                self.reader.insert(Reader::open(state_dir)?)
-            }
+        let reader = if let Some(reader) = &self.reader {
+            reader
+        } else {
+            self.connection = fastrand::u64(..);
+            self.reader.insert(Reader::open(state_dir)?)
         };
         let version = reader.version()?;
         let rows = match self.rows.take().filter(|_| self.version == Some(version)) {

@@ -43,7 +43,8 @@ const MAX_BATCHES: usize = 20;
 /// A smaller difference of the clocks is the time of the request, and the second that headers have.
 const SKEW: TimeDelta = TimeDelta::seconds(3);
 
-/// Returns the token to send; `None`: there is none. Called for each request that follows a refusal.
+/// Returns the token to send; `None`: there is none. Called for each request, so that a file can be
+/// replaced.
 pub type Token = Box<dyn Fn() -> Result<Option<String>, String> + Send>;
 
 /// The server to show.
@@ -93,7 +94,6 @@ struct Page {
 pub(super) async fn watch(remote: Remote, asked: Receiver<Ask>, to: Sender<Report>) {
     let mut watch = Watch {
         remote,
-        token: None,
         tag: None,
         view: None,
         pages: HashMap::new(),
@@ -124,8 +124,6 @@ pub(super) async fn watch(remote: Remote, asked: Receiver<Ask>, to: Sender<Repor
 
 struct Watch {
     remote: Remote,
-    /// The token in use; read again after a refusal.
-    token: Option<Option<String>>,
     /// The validator of `view`.
     tag: Option<String>,
     view: Option<TopView>,
@@ -145,7 +143,7 @@ struct Watch {
 impl Watch {
     /// Reads everything anew at the next turn.
     fn forget(&mut self) {
-        (self.tag, self.view, self.read, self.token) = (None, None, None, None);
+        (self.tag, self.view, self.read) = (None, None, None);
         self.pages.clear();
         self.newest = Newest::default();
         (self.next_look, self.next_read) = (Instant::now(), Instant::now());
@@ -157,10 +155,7 @@ impl Watch {
             self.next_look = Instant::now() + LOOK;
             match self.look().await {
                 Ok(report) => reports.push(report),
-                Err(Problem(reason)) => {
-                    self.token = None;
-                    reports.push(Report::Failed(reason));
-                }
+                Err(Problem(reason)) => reports.push(Report::Failed(reason)),
             }
             // A server that does not answer is not asked more often.
             self.next_look = self.next_look.max(Instant::now() + LOOK / 2);
@@ -318,13 +313,7 @@ impl Watch {
         query: &[(&str, &str)],
         tag: Option<&str>,
     ) -> Result<Answer<T>, Problem> {
-        let token = match &self.token {
-            Some(token) => token.clone(),
-            None => {
-                let token = (self.remote.token)().map_err(Problem)?;
-                self.token.insert(token).clone()
-            }
-        };
+        let token = (self.remote.token)().map_err(Problem)?;
         let url = address(&self.remote.base, path, query);
         let bearer = token.as_ref().map(|token| format!("Bearer {token}"));
         let mut headers = vec![("accept", "application/json")];

@@ -30,7 +30,7 @@ pub struct TopArgs {
     /// Show what the HTTP server at this address says, instead of a state directory
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// Read the token of the server from this file (default: STATUSWATCH_TOKEN)
+    /// Read the token of the server from this file (default: `STATUSWATCH_TOKEN`)
     #[arg(long, value_name = "FILE", requires = "url")]
     pub token_file: Option<std::path::PathBuf>,
 }
