@@ -79,11 +79,7 @@ fn visible(provider: &Provider, incident: u64) -> Option<(IncidentStatus, Impact
         provider.incident_id(incident),
         "{name}: what is published has the source's id"
     );
-    Some((
-        one.status.into(),
-        one.impact,
-        one.updates.iter().map(|update| update.text.clone()).collect(),
-    ))
+    Some((one.status, one.impact, one.updates.iter().map(|update| update.text.clone()).collect()))
 }
 
 fn play_a_story(platform: &'static dyn Platform) {

@@ -47,7 +47,8 @@ struct Scope {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Span {
     trace_id: String,
-    span_id: String,
+    #[serde(rename = "spanId")]
+    id: String,
     name: String,
     kind: u8,
     start_time_unix_nano: String,
@@ -113,7 +114,7 @@ fn spans(receiver: &Receiver) -> Vec<Span> {
             let hex = id.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
             id.len() == digits && hex && id.chars().any(|c| c != '0')
         };
-        assert!(is_id(&span.trace_id, 32) && is_id(&span.span_id, 16), "{span:?}");
+        assert!(is_id(&span.trace_id, 32) && is_id(&span.id, 16), "{span:?}");
         let [begun, ended] = [&span.start_time_unix_nano, &span.end_time_unix_nano]
             .map(|time| time.parse::<i64>().unwrap());
         assert!(begun <= ended && ended <= now && now - begun < 600_000_000_000, "{span:?}");

@@ -32,7 +32,7 @@ fn a_commit_without_an_answer_is_neither_lost_nor_repeated() {
         {
             let minute = minute as i64;
             texts.push(["One.", "Two.", "Three.", "Four."][minute as usize]);
-            let page = page(minute, &[("a", Investigating.into(), &texts)]);
+            let page = page(minute, &[("a", Investigating, &texts)]);
             let (before, replica) = (number(&direct, BATCHES).await, position(node.dir.path()));
             proxy.set(next);
             let answer = node.try_poll(&acme, minute, &page).await;
@@ -61,9 +61,9 @@ fn a_database_that_crashes_is_written_to_again_when_it_is_back() {
         let node = Node::start(&server.database(), "one").await;
         let acme = provider("acme");
         node.watch(from_ref(&acme)).await;
-        node.poll(&acme, 0, &page(0, &[("a", Investigating.into(), &["Begun."])])).await;
+        node.poll(&acme, 0, &page(0, &[("a", Investigating, &["Begun."])])).await;
         server.crash();
-        let more = page(1, &[("a", Investigating.into(), &["Begun.", "More."])]);
+        let more = page(1, &[("a", Investigating, &["Begun.", "More."])]);
         let before = rows(node.dir.path());
         for _ in 0..3 {
             let away = node.try_poll(&acme, 1, &more).await.unwrap_err();
@@ -90,7 +90,7 @@ fn a_replica_that_is_lost_damaged_or_too_old_is_filled_anew() {
         let (damaged, shared) = one.replica().await.stop().await;
         let (old, _) = Node::open(tempfile::tempdir().unwrap(), shared.clone()).await.stop().await;
         let known = position(old.path());
-        one.poll(&acme, 1, &page(1, &[("a", Resolved.into(), &["Begun.", "Over."])])).await;
+        one.poll(&acme, 1, &page(1, &[("a", Resolved, &["Begun.", "Over."])])).await;
 
         // What is older than a day is forgotten by the node that has the duty, within its first
         // seconds.
@@ -127,7 +127,7 @@ fn a_database_that_was_restored_uses_no_number_twice() {
             )
             .await
             .unwrap();
-        let pages = page(2, &[("a", Investigating.into(), &["Begun.", "One.", "Two."])]);
+        let pages = page(2, &[("a", Investigating, &["Begun.", "One.", "Two."])]);
         node.poll(&acme, 2, &pages).await;
         let before = node.events();
         assert_eq!(before.len(), 3);
@@ -174,7 +174,7 @@ fn a_result_that_the_database_does_not_take_does_not_stop_the_others() {
             CREATE TRIGGER refuse BEFORE INSERT ON statuswatch.record FOR EACH ROW
               WHEN (NEW.tab = 'item' AND NEW.key LIKE '%\"p7\"%') EXECUTE FUNCTION refuse();";
         look(&url).await.batch_execute(refuse).await.unwrap();
-        let page = page(0, &[("a", Investigating.into(), &["Begun."])]);
+        let page = page(0, &[("a", Investigating, &["Begun."])]);
         let polls = providers.iter().map(|provider| node.try_poll(provider, 0, &page));
         let answers = futures::future::join_all(polls).await;
         for (provider, answer) in providers.iter().zip(&answers) {
@@ -207,7 +207,7 @@ fn a_connection_that_is_ended_between_writes_is_opened_again() {
         for minute in 0..5 {
             texts.push(["a", "b", "c", "d", "e"][minute]);
             assert!(number(&url, end).await >= 1);
-            let page = page(minute as i64, &[("a", Investigating.into(), &texts)]);
+            let page = page(minute as i64, &[("a", Investigating, &texts)]);
             node.poll(&acme, minute as i64, &page).await;
         }
         assert_eq!(node.events().len(), 5);

@@ -47,7 +47,7 @@ fn a_ledger_moves_into_a_database_and_back() {
         alone.watch(from_ref(&acme)).await;
         let texts = ["Begun.", "More \u{1f7e0} \\ \"quoted\".", "Still."];
         for minute in 0..3 {
-            let page = page(minute, &[("a", Investigating.into(), &texts[..=minute as usize])]);
+            let page = page(minute, &[("a", Investigating, &texts[..=minute as usize])]);
             alone.poll(&acme, minute, &page).await;
         }
         let (own, _) = alone.stop().await;
@@ -76,8 +76,7 @@ fn a_ledger_moves_into_a_database_and_back() {
         let node = Node::open(own, begin_life(&url, "one").await).await;
         assert_eq!(content(node.dir.path()), before);
         node.watch(from_ref(&acme)).await;
-        let over =
-            page(5, &[("a", Investigating.into(), &["Begun.", texts[1], "Still.", "Over."])]);
+        let over = page(5, &[("a", Investigating, &["Begun.", texts[1], "Still.", "Over."])]);
         assert_eq!(node.poll(&acme, 5, &over).await.events, 1);
         assert_eq!(node.events().len(), 4);
         let (replica, _) = node.stop().await;

@@ -38,10 +38,7 @@ fn two_nodes_number_their_events_without_a_gap() {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let second: &[&str] = &[["Begun.", "Better.", "Worse."][round % 3]];
             let status = if round % 4 == 3 { Resolved } else { Investigating };
-            let page = page(
-                round as i64,
-                &[("a", Monitoring.into(), &texts), ("b", status.into(), second)],
-            );
+            let page = page(round as i64, &[("a", Monitoring, &texts), ("b", status, second)]);
             let polls = providers.iter().enumerate().map(|(place, provider)| {
                 let node = if place < 3 { &one } else { &other };
                 node.poll(provider, round as i64, &page)
@@ -72,7 +69,7 @@ fn a_life_that_was_fenced_writes_nothing() {
         let url = database();
         let (node, acme) = Node::begun(&url).await;
         let (before, replica) = (number(&url, BATCHES).await, rows(node.dir.path()));
-        let more = page(1, &[("a", Investigating.into(), &["Begun.", "More."])]);
+        let more = page(1, &[("a", Investigating, &["Begun.", "More."])]);
         let unchanged = async || {
             let newest = number(&url, BATCHES).await;
             newest == before && rows(node.dir.path()) == replica
@@ -120,7 +117,7 @@ fn a_take_over_waits_for_an_open_write_and_then_voids_the_life() {
         let write = node.ledger.send(Node::record(
             &acme,
             0,
-            &page(0, &[("a", Investigating.into(), &["Begun."])]),
+            &page(0, &[("a", Investigating, &["Begun."])]),
         ));
         let write = tokio::spawn(write);
         eventually("the write waits", async || {
@@ -218,7 +215,7 @@ fn times_of_unchanged_polls_are_shipped_at_the_end_and_cost_no_commit_before() {
         }
         assert_eq!(number(&url, BATCHES).await, before);
         // A page with something new: the time of the last unchanged poll is gone everywhere.
-        one.poll(&acme, 6, &page(6, &[("a", Resolved.into(), &["Begun.", "Over."])])).await;
+        one.poll(&acme, 6, &page(6, &[("a", Resolved, &["Begun.", "Over."])])).await;
         two.follow().await;
         assert_eq!((seen(&one), seen(&two)), (Some(at(6)), Some(at(6))));
     });
@@ -300,7 +297,7 @@ fn commands_change_what_all_nodes_share_through_their_own_replica() {
         }
         assert_same(one.dir.path(), two.dir.path());
         // The node goes on where the command was.
-        one.poll(&acme, 4, &page(4, &[("a", Resolved.into(), &["Begun.", "Over."])])).await;
+        one.poll(&acme, 4, &page(4, &[("a", Resolved, &["Begun.", "Over."])])).await;
         two.follow().await;
         assert_same(one.dir.path(), two.dir.path());
         // A command makes no replica.
