@@ -28,6 +28,16 @@ pub fn now() -> Time {
     time
 }
 
+/// Returns whether this program can set the wall clock wrong, as only one for tests can.
+#[must_use]
+pub fn can_be_wrong() -> bool {
+    #[cfg(feature = "fault-injection")]
+    let can = faults::is_read();
+    #[cfg(not(feature = "fault-injection"))]
+    let can = false;
+    can
+}
+
 /// One moment, read on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {

@@ -71,6 +71,8 @@ pub struct RunOptions {
     pub listening: Option<server::Bound>,
     /// Where traces go, if they are wanted.
     pub traces: Option<otlp::Options>,
+    /// Added to the `User-Agent` of requests, so that fake providers can tell who asks.
+    pub agent: Option<String>,
     /// Called every second while the supervisor's event loop is running.
     pub alive: Box<dyn FnMut() + Send>,
 }
@@ -188,7 +190,11 @@ impl Pipeline {
         let (parse_pool, died) = ParsePool::open(&config.state_dir, PARSERS);
         let recorder =
             config.record.as_ref().map(|record| Recorder::start(record, &config.providers));
-        let client = Client::new(ClientOptions { lease, ..client_options(config) })?;
+        let mut client_options = ClientOptions { lease, ..client_options(config) };
+        if let Some(agent) = run.agent.take() {
+            client_options.user_agent.extend([" ", &agent]);
+        }
+        let client = Client::new(client_options)?;
         let exporter = run.traces.take().map(|traces| export(traces, &client, &metrics));
         let exporter = exporter.transpose()?.flatten();
         let recording = recorder.as_ref().map(|recorder| Arc::clone(recorder) as Arc<dyn Tap>);

@@ -21,7 +21,7 @@ pub use pages::{AddArgs, CatalogArgs, CheckArgs, DiscoverArgs, ProbeArgs};
 pub use state::{
     GateArgs, GateImpact, GateUnknown, HistoryArgs, LedgerCommand, LogsArgs, StatusArgs, TopArgs,
 };
-pub use trial::{Against, ChaosArgs, DemoArgs, ReplayArgs};
+pub use trial::{Against, ChaosArgs, ChaosCommand, ChaosNodesArgs, DemoArgs, ReplayArgs};
 
 const ABOUT: &str = "Watch the official status pages of everything you depend on and report every update exactly once";
 
@@ -384,7 +384,8 @@ many updates were published, recorded, delivered, lost, duplicated or torn. Exit
 duplicated or torn.
 
   statuswatch chaos
-  statuswatch chaos --duration 5m --seed 42 --json", after_help = EXIT_STATUSES)]
+  statuswatch chaos --duration 5m --seed 42 --json
+  statuswatch chaos nodes --rounds 20 --seed 42", after_help = EXIT_STATUSES)]
     Chaos(ChaosArgs),
     /// Print the JSON Schema of providers.yaml
     #[command(long_about = "\

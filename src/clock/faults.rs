@@ -19,6 +19,11 @@ pub fn read_offset_from(file: PathBuf) {
     FILE.get_or_init(|| file);
 }
 
+/// Returns whether a file is read.
+pub(super) fn is_read() -> bool {
+    FILE.get().is_some()
+}
+
 /// Returns `time` with the present offset.
 pub(super) fn shifted(time: Time) -> Time {
     offset().and_then(|offset| time.checked_add_signed(offset)).unwrap_or(time)

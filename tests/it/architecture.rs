@@ -396,6 +396,7 @@ const PURE: &[&str] = &[
     "src/nodes/plan.rs",
     "src/nodes/sql.rs",
     "src/poller/schedule.rs",
+    "src/cli/chaos/nodes/judge/",
     "src/cli/text_status.rs",
     "src/view/",
     "src/mcp/rpc.rs",

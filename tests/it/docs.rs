@@ -179,7 +179,8 @@ fn every_command_and_flag_is_named() {
         for below in command.get_subcommands() {
             let name = below.get_name();
             assert!(named.contains(name), "{COMMANDS} does not name `{name}`");
-            for flag in below.get_arguments().filter_map(|argument| argument.get_long()) {
+            let shown = below.get_arguments().filter(|argument| !argument.is_hide_set());
+            for flag in shown.filter_map(|argument| argument.get_long()) {
                 assert!(
                     named.contains(&format!("--{flag}")),
                     "{COMMANDS} does not name `--{flag}`"

@@ -1,4 +1,5 @@
 //! Several nodes that share the providers of one configuration over a real PostgreSQL.
 
+mod chaos;
 mod membership;
 mod shared;

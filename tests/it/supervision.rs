@@ -78,6 +78,7 @@ impl Story {
 fn start(config: &Config) -> Pipeline {
     let how = RunOptions {
         listening: None,
+        agent: None,
         joined: None,
         once: false,
         dry_run: false,

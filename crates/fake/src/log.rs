@@ -112,6 +112,15 @@ impl Log {
         self.lock().requests.iter().cloned().collect()
     }
 
+    /// Removes and returns the oldest requests up to the first one that is in progress.
+    pub(super) fn take_finished(&self) -> Vec<Request> {
+        let mut inner = self.lock();
+        let open = inner.requests.iter().position(|request| request.finished.is_none());
+        let count = open.unwrap_or(inner.requests.len());
+        inner.forgotten += count;
+        inner.requests.drain(..count).collect()
+    }
+
     /// Waits until the counts of a provider satisfy a condition.
     pub(super) async fn wait_counts(&self, provider: &str, enough: impl Fn(Counts) -> bool) {
         self.wait(|inner| enough(inner.counts.get(provider).copied().unwrap_or_default())).await;
@@ -169,5 +178,44 @@ impl Drop for Arrival {
             }
         }
         self.log.changes.send_modify(|count| *count += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(target: &str) -> Request {
+        Request {
+            at: Instant::now(),
+            wall: None,
+            provider: "acme".to_owned(),
+            method: "GET".to_owned(),
+            target: target.to_owned(),
+            path: String::new(),
+            headers: Vec::new(),
+            status: Some(200),
+            connection: 1,
+            concurrent: 0,
+            written: 0,
+            finished: None,
+        }
+    }
+
+    #[test]
+    fn finished_requests_are_taken_once_and_in_order() {
+        let log = Log::new();
+        let taken = || -> Vec<String> {
+            log.take_finished().into_iter().map(|request| request.target).collect()
+        };
+        let (first, second) = (log.arrived(request("/1")), log.arrived(request("/2")));
+        drop(second);
+        assert!(taken().is_empty(), "the first one is in progress");
+        drop(first);
+        let third = log.arrived(request("/3"));
+        assert_eq!(taken(), ["/1", "/2"]);
+        drop(third);
+        assert_eq!(taken(), ["/3"]);
+        assert!(log.requests().is_empty());
     }
 }

@@ -171,6 +171,13 @@ impl Server {
         self.hub.log.requests()
     }
 
+    /// Takes the requests from the oldest to the last one before any that is still in progress; they
+    /// are no longer among [`Server::requests`]. For runs that see more than are kept.
+    #[must_use]
+    pub fn take_requests(&self) -> Vec<Request> {
+        self.hub.log.take_finished()
+    }
+
     /// Returns the requests of one provider.
     #[must_use]
     pub fn requests_of(&self, provider: &str) -> Vec<Request> {

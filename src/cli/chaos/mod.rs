@@ -2,8 +2,9 @@
 //!
 //! The program runs as a process of its own. Inside it a task (`sabotage`) kills pollers,
 //! sinks and the ledger; from here the whole process is killed with SIGKILL and started again. What
-//! the universe published is the oracle.
+//! the universe published is the oracle. `nodes` does the same to several nodes on one database.
 
+mod nodes;
 mod sabotage;
 mod verdict;
 
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::args::{ChaosArgs, Common, RunArgs};
+use super::args::{ChaosArgs, ChaosCommand, Common, RunArgs};
 use super::demo::{FakeCluster, write_config};
 use super::exit::Exit;
 use super::output;
@@ -32,6 +33,9 @@ const LIFE: std::ops::Range<u64> = 300..4000;
 /// # Errors
 /// The fake providers or the files could not be created.
 pub fn run(common: &Common, args: &ChaosArgs) -> anyhow::Result<Exit> {
+    if let Some(ChaosCommand::Nodes(args)) = &args.what {
+        return nodes::run(common, args);
+    }
     if let Some(seed) = args.victim {
         return be_victim(common, seed);
     }

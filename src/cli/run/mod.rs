@@ -42,6 +42,8 @@ pub fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
 pub(super) struct Hooks {
     /// An HTTP server that listens already, if the configuration has one.
     pub(super) listening: Option<Bound>,
+    /// Added to the `User-Agent` of requests.
+    pub(super) agent: Option<String>,
     /// Called when all actors have started, with the ids of the providers.
     pub(super) started: Option<Started>,
 }
@@ -156,6 +158,7 @@ async fn watch(
         color: !hosted && output::color(),
         // `demo` has said so itself.
         listening: hooks.listening,
+        agent: hooks.agent,
         joined,
         traces: traces::options(),
         alive: Box::new(watchdog()),
