@@ -73,6 +73,9 @@ pub struct Checkpoint {
 pub struct Loaded {
     /// The poller's position.
     pub checkpoint: Checkpoint,
+    /// When the provider was last polled, by the clock of whoever did: the same one by which the times
+    /// of the checkpoint were set.
+    pub polled_at: Option<Time>,
     /// Open items, and how far incident details have been read.
     pub known: PriorItems,
     /// Whether an incident is open or a maintenance under way.

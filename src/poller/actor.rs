@@ -14,6 +14,7 @@ use super::filters::unmatched_in;
 use super::progress::Progress;
 use super::report::{Reporter, report};
 use super::schedule::{self, Slot};
+use super::start;
 use crate::config::Provider;
 use crate::event::Time;
 use crate::lease::Term;
@@ -87,6 +88,7 @@ impl Poller {
         loaded: Loaded,
     ) -> Self {
         let mut loaded = loaded;
+        start::set_by_our_clock(&mut loaded.checkpoint, loaded.polled_at, crate::clock::now());
         let planned = loaded.checkpoint.next_poll_at;
         let retry_until = loaded.checkpoint.retry_until;
         // Times written by an older version, under another configuration or by a wrong clock are

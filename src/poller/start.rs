@@ -7,6 +7,16 @@ use super::verify;
 use crate::config::Provider;
 use crate::event::Time;
 use crate::fetch::{FailureKind, Validators};
+use crate::ledger::Checkpoint;
+
+/// Moves the times at which the next poll is due back, if the last one is in the future: the clock of
+/// whoever polled was ahead of ours, or ours was set back. How long to wait stays the same.
+pub(super) fn set_by_our_clock(checkpoint: &mut Checkpoint, polled_at: Option<Time>, now: Time) {
+    let Some(polled_at) = polled_at.filter(|at| *at > now) else { return };
+    let ours = |at: Time| at.checked_sub_signed(polled_at - now).unwrap_or(now);
+    checkpoint.next_poll_at = checkpoint.next_poll_at.map(ours);
+    checkpoint.retry_until = checkpoint.retry_until.map(ours);
+}
 
 impl Start {
     /// Returns whether a poll at this time is unconditional in order to verify the validators, and
@@ -49,6 +59,27 @@ impl Start {
 mod tests {
     use super::*;
     use crate::fetch::Failure;
+
+    #[test]
+    fn a_clock_that_was_ahead_makes_nobody_wait_longer() {
+        let at = |seconds| Time::UNIX_EPOCH + chrono::Duration::seconds(seconds);
+        let stored = Checkpoint {
+            next_poll_at: Some(at(1_005)),
+            retry_until: Some(at(1_060)),
+            ..Checkpoint::default()
+        };
+        for (polled, next, retry) in [
+            (Some(1_000), 405, 460),
+            // The same clock, and one that was behind: the times are as good as they can be.
+            (Some(399), 1_005, 1_060),
+            (None, 1_005, 1_060),
+        ] {
+            let mut checkpoint = stored.clone();
+            set_by_our_clock(&mut checkpoint, polled.map(at), at(400));
+            assert_eq!(checkpoint.next_poll_at, Some(at(next)), "{polled:?}");
+            assert_eq!(checkpoint.retry_until, Some(at(retry)), "{polled:?}");
+        }
+    }
 
     #[test]
     fn only_an_answer_that_could_not_be_read_is_forgotten() {

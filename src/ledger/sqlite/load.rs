@@ -42,7 +42,8 @@ fn read<P: Params + Copy>(
     let mut statement = db.prepare_cached(&format!(
         "SELECT id, source, source_version, document_url, etag, last_modified, body_hash, companions, full_at, false_304_at, unconditional_until, coalesce(quiet.next_at, next_poll_at) AS next_poll_at,
                 retry_until, real_interval_ms, failures, deaths, quarantined_until, baseline_at IS NOT NULL AS baseline, complete_version,
-                usual_components IS NOT NULL AS lists_all, coalesce(quiet.at, last_success_at) AS read_at
+                usual_components IS NOT NULL AS lists_all, coalesce(quiet.at, last_success_at) AS read_at,
+                coalesce(quiet.at, last_poll_at) AS polled_at
          FROM provider LEFT JOIN quiet ON quiet.provider = id WHERE {providers}"
     ))?;
     let mut rows = statement.query(values)?;
@@ -68,6 +69,7 @@ fn read<P: Params + Copy>(
             id,
             Loaded {
                 checkpoint,
+                polled_at: time(row.get("polled_at")?),
                 known,
                 active: false,
                 window_at: None,
