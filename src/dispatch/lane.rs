@@ -134,7 +134,7 @@ impl Lane {
         self.stale = rows.len() >= QUEUE;
         self.followed = 0;
         for row in &rows {
-            if let Some(at) = row.next_at.filter(|at| *at > clock)
+            if let Some(at) = again(row, clock).filter(|at| *at > clock)
                 && !self.again_at.contains_key(&row.id)
             {
                 self.try_again(row.id, now + until(at, clock).min(LONGEST));
@@ -354,6 +354,15 @@ impl Lane {
 /// Returns how long it is from `now` until `at`.
 pub(super) fn until(at: Time, now: Time) -> Duration {
     (at - now).to_std().unwrap_or_default()
+}
+
+/// Returns when a message is tried again by our clock. If its first attempt is in the future, the clock
+/// of whoever made it was ahead, or ours was set back: it waits at most as much longer as it has been
+/// tried for.
+fn again(row: &Waiting, clock: Time) -> Option<Time> {
+    let first = row.first_attempt_at.filter(|first| *first > clock);
+    let ahead = first.map_or_else(chrono::TimeDelta::zero, |first| first - clock);
+    row.next_at?.checked_sub_signed(ahead)
 }
 
 #[cfg(test)]

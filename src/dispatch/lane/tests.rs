@@ -66,6 +66,20 @@ fn a_message_is_followed_by_the_next_of_its_thread_in_the_order_of_routing() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_makes_no_message_wait_longer() {
+    let mut lane = lane(HOOK);
+    let mono = Instant::now();
+    let at = |seconds| Some(now() + chrono::TimeDelta::seconds(seconds));
+    let ahead = Waiting { first_attempt_at: at(600), next_at: at(602), ..row(1, "a") };
+    let ours = Waiting { first_attempt_at: at(-2), next_at: at(4), ..row(2, "b") };
+    lane.refill(vec![ahead, ours], mono, now());
+    assert!(lane.next(mono + Duration::from_secs(1), now()).is_none());
+    let later = mono + Duration::from_secs(3);
+    assert_eq!(lane.next(later, now()).unwrap().id, 1);
+    assert!(lane.next(later, now()).is_none());
+}
+
+#[test]
 fn messages_that_are_tried_again_later_keep_no_new_one_out() {
     let mut lane = lane(HOOK);
     let mono = Instant::now();
