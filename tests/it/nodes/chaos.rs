@@ -27,5 +27,5 @@ fn only_what_can_be_broken_is_accepted() {
     let bench = Bench::new();
     let (output, out, err) = bench.output(&["chaos", "nodes", "--only", "moon"]);
     assert_eq!((output.status.code(), out.as_str()), (Some(1), ""));
-    insta::assert_snapshot!(err, @r#"statuswatch: nothing that can be broken here is named "moon", but kill, freeze, stop, database, hold, cut, member"#);
+    insta::assert_snapshot!(err, @r#"statuswatch: nothing that can be broken here is named "moon", but kill, freeze, stop, database, hold, cut, promote-sync, promote-async, member"#);
 }

@@ -1,4 +1,4 @@
-//! Everything that takes part: the database, pages, the webhook, nodes, and what is noted of them.
+//! Everything that takes part: databases, pages, the webhook, nodes, and what is noted of them.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,12 @@ const NODES: [&str; 4] = ["a", "b", "c", "d"];
 /// How many of them are there from the beginning on.
 const FOUNDERS: usize = 3;
 
+/// Nothing listens there: where a database would be that does not exist.
+const NOWHERE: u16 = 1;
+
+/// How long a standby may take to follow, or nodes to number after what they know.
+const FOLLOW: Duration = Duration::from_mins(1);
+
 /// Time between two polls.
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -44,7 +50,11 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Everything that takes part.
 pub(super) struct Cluster {
-    pub(super) database: Database,
+    dir: PathBuf,
+    /// The primary, and the standby that is promoted next.
+    databases: [Option<Database>; 2],
+    /// Which of them is the primary.
+    primary: usize,
     universe: Arc<Universe>,
     author: Arc<Mutex<Author>>,
     watch: Arc<Watch>,
@@ -81,7 +91,7 @@ impl Cluster {
     /// Starts everything, and waits until all nodes poll.
     pub(super) async fn start(choice: Choice<'_>) -> anyhow::Result<Self> {
         let dir = choice.dir;
-        let database = Database::create(dir.join("database"))?;
+        let database = Database::create(dir.join("database-0"))?;
         let clock: crate::fake::Clock = Arc::new(clock::now);
         let anywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
         let count = choice.providers;
@@ -112,13 +122,15 @@ impl Cluster {
         let mut nodes = Vec::new();
         let unmarked = choice.other.as_ref().map(|_| 1);
         for (place, name) in NODES.iter().enumerate() {
-            let proxy = Proxy::start(database.port).await?;
+            let proxies = vec![Proxy::start(database.port).await?, Proxy::start(NOWHERE).await?];
             let common = Common { universe: &universe, interval: INTERVAL, webhook: receiver.port };
             let other = choice.other.clone().filter(|_| unmarked == Some(place));
-            nodes.push(Node::create(dir, name, place < FOUNDERS, other, proxy, &common)?);
+            nodes.push(Node::create(dir, name, place < FOUNDERS, other, proxies, &common)?);
         }
         let mut cluster = Self {
-            database,
+            dir: dir.to_owned(),
+            databases: [Some(database), None],
+            primary: 0,
             requested: vec![0; places.len()],
             universe,
             author: Arc::new(Mutex::new(author)),
@@ -154,9 +166,85 @@ impl Cluster {
         self.nodes.get_mut(place).context("no such node")
     }
 
-    /// Connects to the database.
-    async fn client(&self) -> anyhow::Result<Client> {
-        Ok(connect(&self.database.url()?, "chaos").await?)
+    /// The primary.
+    pub(super) fn database(&self) -> anyhow::Result<&Database> {
+        self.databases.get(self.primary).and_then(Option::as_ref).context("there is no primary")
+    }
+
+    /// Connects to the primary.
+    pub(super) async fn client(&self) -> anyhow::Result<Client> {
+        Ok(connect(&self.database()?.url()?, "chaos").await?)
+    }
+
+    /// Starts a standby of the primary, and waits until it follows. If it is synchronous, no commit
+    /// is acknowledged from then on that it does not have.
+    pub(super) async fn follow(&mut self, is_synchronous: bool) -> anyhow::Result<()> {
+        let place = 1 - self.primary;
+        let dir = self.dir.join(format!("database-{place}"));
+        let standby = Database::follow(dir, self.database()?)?;
+        self.direct(place, standby.port);
+        if let Some(slot) = self.databases.get_mut(place) {
+            *slot = Some(standby);
+        }
+        let client = self.client().await?;
+        let wanted = if is_synchronous {
+            client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = '*'").await?;
+            client.batch_execute("SELECT pg_reload_conf()").await?;
+            "sync"
+        } else {
+            "async"
+        };
+        let statement = "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'";
+        let begun = Instant::now();
+        while begun.elapsed() < FOLLOW {
+            if rows(&client, statement).await?.iter().any(|row| text(row, 0) == wanted) {
+                return Ok(());
+            }
+            sleep(LOOK).await;
+        }
+        anyhow::bail!("the standby does not follow");
+    }
+
+    /// Lets the standby receive nothing any more, and hides it from the nodes.
+    pub(super) fn unfollow(&self) -> anyhow::Result<()> {
+        let place = 1 - self.primary;
+        self.direct(place, NOWHERE);
+        let standby = self.databases.get(place).and_then(Option::as_ref);
+        standby.context("there is no standby")?.unfollow()
+    }
+
+    /// Ends the primary as in a crash, and makes the standby the primary. Returns the highest number
+    /// that it has.
+    pub(super) async fn promote(&mut self) -> anyhow::Result<u64> {
+        let (old, from) = (self.primary, now());
+        self.database()?.crash()?;
+        self.direct(old, NOWHERE);
+        self.primary = 1 - old;
+        self.database()?.promote()?;
+        let (_, newest) = self.recorded(&self.client().await?).await?;
+        self.direct(self.primary, self.database()?.port);
+        self.facts.outages.push(Span { from, to: now() });
+        if let Some(slot) = self.databases.get_mut(old) {
+            *slot = None;
+        }
+        std::fs::remove_dir_all(self.dir.join(format!("database-{old}")))?;
+        Ok(newest)
+    }
+
+    /// Notes which numbers a database that was promoted does not have, after the nodes have said which
+    /// were used: those from `newest` on.
+    pub(super) async fn note_lost(&mut self, newest: u64) -> anyhow::Result<()> {
+        let client = self.client().await?;
+        let rows = rows(&client, "SELECT floor FROM statuswatch.turn").await?;
+        let floor = rows.first().map_or(0, |row| number(row, 0)).unsigned_abs();
+        if floor > newest {
+            self.facts.lost.push((newest + 1, floor));
+        }
+        Ok(())
+    }
+
+    fn direct(&self, place: usize, port: u16) {
+        self.nodes.iter().for_each(|node| node.direct(place, port));
     }
 
     /// Takes the requests that have arrived since the last time.
@@ -286,20 +374,15 @@ impl Cluster {
         if !running.all(|log| ends(&log).unwrap_or(0) == newest) {
             return Ok(false);
         }
-        let Some(founder) = self.facts.logs.iter().find(|log| log.is_founder) else {
-            return Ok(false);
-        };
-        let reported: HashSet<(&str, &str)> = founder
-            .lines
-            .iter()
-            .flatten()
+        let lines = || self.facts.logs.iter().flat_map(|log| log.lines.iter().flatten());
+        let reported: HashSet<(&str, &str)> = lines()
             .filter_map(|line| Some((line.provider.as_str(), line.message.as_deref()?)))
             .collect();
         let received: HashSet<u64> =
             self.facts.deliveries.iter().filter_map(|one| one.seq).collect();
         let mut owed = self.facts.owed.iter();
         Ok(owed.all(|one| reported.contains(&(one.provider.as_str(), one.text.as_str())))
-            && founder.lines.iter().flatten().all(|line| received.contains(&line.seq)))
+            && lines().all(|line| received.contains(&line.seq) || self.facts.is_lost(line.seq)))
     }
 
     /// How many events the database has, and the highest number.
@@ -324,10 +407,13 @@ impl Cluster {
                 .iter()
                 .map(|event| (event.event.seq, xxh3_64(event.line.as_bytes())))
                 .collect();
-            let is_equal = |line: &&Line| hashes.get(&line.seq) == Some(&line.hash);
-            let equal = log.lines.iter().flatten().filter(is_equal).count();
-            let more = if node.is_founder { events.len().abs_diff(log.lines.len()) } else { 0 };
-            log.unlike_replica = log.lines.len() - equal + more;
+            let lost = &self.facts.lost;
+            let is_kept = |line: &&Line| !judge::is_within(lost, line.seq);
+            let kept: Vec<&Line> = log.lines.iter().flatten().filter(is_kept).collect();
+            let is_equal = |line: &&&Line| hashes.get(&line.seq) == Some(&line.hash);
+            let equal = kept.iter().filter(is_equal).count();
+            let more = if node.is_founder { events.len().abs_diff(kept.len()) } else { 0 };
+            log.unlike_replica = kept.len() - equal + more;
         }
     }
 }
@@ -342,6 +428,5 @@ fn line(event: StatusEvent, text: &str) -> Line {
         is_about_provider: event.kind == Kind::Provider,
         incident: event.incident_id,
         message: event.message,
-        observed: event.observed_at.timestamp_millis(),
     }
 }

@@ -1,4 +1,4 @@
-//! A scratch PostgreSQL server on loopback.
+//! Scratch PostgreSQL servers on loopback: a primary, and standbys of it.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -60,6 +60,18 @@ impl Database {
         Ok(server)
     }
 
+    /// Creates a standby of `primary` in `dir` and starts it. It follows as long as both run.
+    pub(super) fn follow(dir: PathBuf, primary: &Self) -> anyhow::Result<Self> {
+        make_dir(&dir)?;
+        let port = primary.port.to_string();
+        run(program("pg_basebackup")?
+            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-R", "--checkpoint=fast"])
+            .arg("--no-sync")
+            .arg("-D")
+            .arg(dir.join("data")))?;
+        Self::begin(dir)
+    }
+
     /// Starts the server of `dir` for the first time.
     fn begin(dir: PathBuf) -> anyhow::Result<Self> {
         let stop = words(pg_ctl("stop", &dir)?.args(["-m", "immediate", "-w"]));
@@ -101,15 +113,27 @@ impl Database {
         run(pg_ctl("stop", &self.dir)?.args(["-m", "immediate", "-w"]))
     }
 
+    /// Makes a standby the primary, and waits until it accepts writes.
+    pub(super) fn promote(&self) -> anyhow::Result<()> {
+        run(pg_ctl("promote", &self.dir)?.args(["-w", "-t", "60"]))
+    }
+
+    /// Makes a standby stop following; what it has received it keeps.
+    pub(super) fn unfollow(&self) -> anyhow::Result<()> {
+        append(&self.dir.join("data/postgresql.auto.conf"), "primary_conninfo = ''\n")?;
+        run(&mut pg_ctl("reload", &self.dir)?)
+    }
+
     /// Returns the address of the database.
     pub(super) fn url(&self) -> anyhow::Result<DatabaseUrl> {
-        Ok(address(self.port).parse()?)
+        Ok(address([self.port]).parse()?)
     }
 }
 
-/// Returns the address of the database on a port.
-pub(super) fn address(port: u16) -> String {
-    format!("postgres://postgres@127.0.0.1:{port}/{NAME}")
+/// Returns the address of the database on any of these ports.
+pub(super) fn address(ports: impl IntoIterator<Item = u16>) -> String {
+    let hosts: Vec<String> = ports.into_iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    format!("postgres://postgres@{}/{NAME}", hosts.join(","))
 }
 
 fn make_dir(dir: &Path) -> anyhow::Result<()> {

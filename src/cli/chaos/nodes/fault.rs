@@ -24,6 +24,9 @@ const AWAY: Range<u64> = 300..10_000;
 /// How long a node that was ended stays away.
 const GONE: Range<u64> = 0..12_000;
 
+/// How long a standby follows, and how long it lacks what is committed.
+const TAIL: Range<u64> = 200..3_000;
+
 /// How far the clock of a node is off, in seconds.
 const CLOCKS: [i64; 3] = [-600, 0, 600];
 
@@ -37,7 +40,7 @@ type Breaking<'a> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
 pub(super) struct Fault {
     /// Its name in the summary.
     pub(super) name: &'static str,
-    /// How often it is chosen, compared to others.
+    /// How often it is chosen, compared to others; 0 if only by its name.
     weight: u32,
     /// Breaks it, and mends what does not mend itself.
     pub(super) inject: for<'a> fn(&'a mut Cluster, &'a mut Rng) -> Breaking<'a>,
@@ -52,8 +55,19 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault { name: "hold", weight: 3, inject: |cluster, rng| Box::pin(hold(cluster, rng)) },
     Fault { name: "cut", weight: 2, inject: |cluster, rng| Box::pin(cut(cluster, rng)) },
     Fault { name: CLOCK, weight: 2, inject: |cluster, rng| Box::pin(misset(cluster, rng)) },
+    Fault {
+        name: "promote-sync",
+        weight: 2,
+        inject: |cluster, rng| Box::pin(promote(cluster, rng)),
+    },
+    Fault { name: "promote-async", weight: 0, inject: |cluster, rng| Box::pin(lose(cluster, rng)) },
     Fault { name: "member", weight: 2, inject: |cluster, rng| Box::pin(member(cluster, rng)) },
 ];
+
+/// Returns whether something is broken that nobody has asked for by its name.
+pub(super) const fn is_usual(fault: &Fault) -> bool {
+    fault.weight > 0
+}
 
 /// Returns whether something can be broken here.
 pub(super) fn is_possible(fault: &Fault) -> bool {
@@ -65,10 +79,10 @@ const CLOCK: &str = "clock";
 
 /// Chooses one of these by their weights.
 pub(super) fn choose<'a>(faults: &[&'a Fault], rng: &mut Rng) -> Option<&'a Fault> {
-    let all: u32 = faults.iter().map(|fault| fault.weight).sum();
+    let all: u32 = faults.iter().map(|fault| fault.weight.max(1)).sum();
     let mut left = rng.u32(0..all.max(1));
     for fault in faults {
-        match left.checked_sub(fault.weight) {
+        match left.checked_sub(fault.weight.max(1)) {
             Some(rest) => left = rest,
             None => return Some(fault),
         }
@@ -122,9 +136,9 @@ async fn stop(cluster: &mut Cluster, rng: &mut Rng) -> anyhow::Result<()> {
 /// The database ends as in a crash, and is started again.
 async fn database(cluster: &mut Cluster, rng: &mut Rng) -> anyhow::Result<()> {
     let from = now();
-    cluster.database.crash()?;
+    cluster.database()?.crash()?;
     wait(rng, AWAY).await;
-    cluster.database.start()?;
+    cluster.database()?.start()?;
     cluster.facts.outages.push(Span { from, to: now() });
     Ok(())
 }
@@ -156,6 +170,25 @@ async fn misset(cluster: &mut Cluster, rng: &mut Rng) -> anyhow::Result<()> {
     cluster.node(node)?.set_clock(seconds)?;
     wait(rng, AWAY).await;
     Ok(())
+}
+
+/// The primary ends as in a crash, and a synchronous standby becomes the primary.
+async fn promote(cluster: &mut Cluster, rng: &mut Rng) -> anyhow::Result<()> {
+    cluster.follow(true).await?;
+    wait(rng, TAIL).await;
+    cluster.promote().await?;
+    Ok(())
+}
+
+/// The same with an asynchronous standby that lacks the last commits.
+async fn lose(cluster: &mut Cluster, rng: &mut Rng) -> anyhow::Result<()> {
+    cluster.follow(false).await?;
+    wait(rng, TAIL).await;
+    cluster.unfollow()?;
+    wait(rng, TAIL).await;
+    let newest = cluster.promote().await?;
+    cluster.settle(now()).await?;
+    cluster.note_lost(newest).await
 }
 
 /// A node joins, or one that is not needed leaves: in order or not.

@@ -98,7 +98,10 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Fault>> {
             bail!("nothing that can be broken here is named \"{name}\", but {}", known.join(", "));
         }
     }
-    let is_wanted = |fault: &&Fault| names.is_empty() || names.iter().any(|n| n == fault.name);
+    let is_wanted = |fault: &&Fault| match names {
+        [] => fault::is_usual(fault),
+        names => names.iter().any(|name| name == fault.name),
+    };
     Ok(possible.into_iter().filter(is_wanted).collect())
 }
 

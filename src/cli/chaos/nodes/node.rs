@@ -1,4 +1,4 @@
-//! A node: a directory, a configuration, a proxy to the database, and a process.
+//! A node: a directory, a configuration, proxies to the databases, and a process.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -32,8 +32,8 @@ pub(super) struct Node {
     pub(super) name: String,
     /// Whether it was there from the first event on.
     pub(super) is_founder: bool,
-    /// Stands before the database.
-    proxy: Proxy,
+    /// One before each of the databases.
+    proxies: Vec<Proxy>,
     dir: PathBuf,
     /// Another program than this one.
     other: Option<PathBuf>,
@@ -70,15 +70,16 @@ impl Node {
         name: &str,
         is_founder: bool,
         other: Option<PathBuf>,
-        proxy: Proxy,
+        proxies: Vec<Proxy>,
         common: &Common<'_>,
     ) -> anyhow::Result<Self> {
         let dir = scratch.join(name);
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let text = configuration(name, &address(proxy.port), common)?;
+        let ports = proxies.iter().map(|proxy| proxy.port);
+        let text = configuration(name, &address(ports), common)?;
         fs::write(dir.join("providers.yaml"), text)?;
         let log = LogReader::new(dir.join("logs"));
-        Ok(Self { name: name.to_owned(), is_founder, proxy, dir, other, process: None, log })
+        Ok(Self { name: name.to_owned(), is_founder, proxies, dir, other, process: None, log })
     }
 
     /// Starts its process.
@@ -150,9 +151,16 @@ impl Node {
         bail!("node {} does not end after SIGTERM", self.name);
     }
 
-    /// Changes what happens to what it exchanges with the database.
+    /// Changes what happens to what it exchanges with the databases.
     pub(super) fn pass(&self, mode: Mode) {
-        self.proxy.set(mode);
+        self.proxies.iter().for_each(|proxy| proxy.set(mode));
+    }
+
+    /// Connects it with the database of this place at another port.
+    pub(super) fn direct(&self, place: usize, port: u16) {
+        if let Some(proxy) = self.proxies.get(place) {
+            proxy.direct(port);
+        }
     }
 
     /// Sets its clock wrong by so many seconds.

@@ -1,6 +1,8 @@
 //! Stands between a node and a database, and holds back what they send.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -27,26 +29,36 @@ pub(super) struct Proxy {
     /// Where it listens on 127.0.0.1.
     pub(super) port: u16,
     mode: watch::Sender<Mode>,
+    /// The port of the server.
+    target: Arc<AtomicU16>,
 }
 
 impl Proxy {
-    /// Starts listening; must be called on a runtime.
+    /// Starts listening before a server at this port; must be called on a runtime.
     pub(super) async fn start(target: u16) -> anyhow::Result<Self> {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot start a proxy")?;
         let port = listener.local_addr()?.port();
         let (mode, modes) = watch::channel(Mode::Pass);
+        let target = Arc::new(AtomicU16::new(target));
+        let to = Arc::clone(&target);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(connection(client, target, modes.clone()));
+                let port = to.load(Ordering::Acquire);
+                tokio::spawn(connection(client, port, modes.clone()));
             }
         });
-        Ok(Self { port, mode })
+        Ok(Self { port, mode, target })
     }
 
     /// Changes what is done with bytes.
     pub(super) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// Passes new connections on to the server at another port.
+    pub(super) fn direct(&self, target: u16) {
+        self.target.store(target, Ordering::Release);
     }
 }
 

@@ -58,6 +58,7 @@ impl Summary {
         let mut text = format!(
             "{all} rounds: {}\n\
              published {}, recorded {}, delivered {} ({} repeated)\n\
+             numbers lost with asynchronous standbys: {}\n\
              {} requests, {} of them under way in a frozen process\n\
              between two requests of a provider: {}\n\
              after a kill: {}\n\
@@ -67,6 +68,7 @@ impl Summary {
             figures.events,
             figures.deliveries,
             figures.repeated,
+            figures.lost,
             figures.requests,
             figures.under_way,
             times(figures.between),

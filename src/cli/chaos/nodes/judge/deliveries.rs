@@ -6,13 +6,16 @@ use super::{Facts, Rule, Verdict};
 
 /// Judges the messages of the webhook.
 pub(super) fn judge(facts: &Facts, verdict: &mut Verdict) {
-    let mut bodies: HashMap<&str, u64> = HashMap::new();
+    let mut bodies: HashMap<&str, (u64, Option<u64>)> = HashMap::new();
     let mut keys: HashMap<(&str, u64), &str> = HashMap::new();
     let mut threads: HashMap<&str, u64> = HashMap::new();
     let mut received: BTreeSet<u64> = BTreeSet::new();
     for one in &facts.deliveries {
-        let known = *bodies.entry(&one.key).or_insert(one.hash);
-        if known != one.hash {
+        let known = bodies.insert(&one.key, (one.hash, one.seq));
+        let is_again = |seq: Option<u64>| seq.is_some_and(|seq| facts.is_lost(seq));
+        // The same event was made again, under another number.
+        let known = known.filter(|(_, seq)| !is_again(*seq) && !is_again(one.seq));
+        if known.is_some_and(|(hash, _)| hash != one.hash) {
             verdict.add(Rule::RepeatedDifferently, || {
                 format!("the message {} came with other bytes", one.key)
             });
@@ -40,14 +43,7 @@ pub(super) fn judge(facts: &Facts, verdict: &mut Verdict) {
     verdict.figures.deliveries = facts.deliveries.len();
     let lines = facts.logs.iter().flat_map(|log| log.lines.iter().flatten());
     let events: BTreeSet<u64> = lines.map(|line| line.seq).collect();
-    let cut = |seq: &u64| {
-        let lines = facts.logs.iter().flat_map(|log| log.lines.iter().flatten());
-        let mut same = lines.filter(|line| line.seq == *seq);
-        same.any(|line| {
-            facts.cuts.iter().any(|cut| cut.from <= line.observed && line.observed <= cut.to)
-        })
-    };
-    for seq in events.difference(&received).filter(|seq| !cut(seq)) {
+    for seq in events.difference(&received).filter(|seq| !facts.is_lost(**seq)) {
         verdict.add(Rule::Undelivered, || format!("event {seq}"));
     }
 }

@@ -12,17 +12,13 @@ pub(super) fn judge(facts: &Facts, verdict: &mut Verdict) {
     let events = common(facts, verdict);
     verdict.figures.published = facts.published.len();
     verdict.figures.events = events.len();
+    verdict.figures.lost = facts.lost.iter().map(|(first, last)| last - first + 1).sum();
     judge_numbers(facts, &events, verdict);
     judge_content(facts, &events, verdict);
 }
 
 fn name(facts: &Facts, log: &Log) -> String {
     facts.nodes.get(log.node).cloned().unwrap_or_default()
-}
-
-/// Whether commits may have been lost with the tail of a database just after an event was observed.
-fn is_in_cut(facts: &Facts, line: &Line) -> bool {
-    facts.cuts.iter().any(|cut| cut.from <= line.observed && line.observed <= cut.to)
 }
 
 /// A log by itself: whole lines, each number after the one before it, no id twice.
@@ -38,14 +34,15 @@ fn judge_log(facts: &Facts, log: &Log, verdict: &mut Verdict) {
         };
         let first = if log.is_founder { 1 } else { line.seq };
         let expected = last.map_or(first, |last: u64| last + 1);
-        if line.seq != expected && facts.cuts.is_empty() || line.seq < expected {
+        let skipped = (expected..line.seq).find(|seq| !facts.is_lost(*seq));
+        if line.seq < expected || skipped.is_some() {
             verdict.add(Rule::Gap, || {
                 format!("node {} reports {} where {expected} is due", name(facts, log), line.seq)
             });
         }
         last = Some(line.seq);
         if let Some(first) = ids.insert(&line.id, line)
-            && !is_in_cut(facts, first)
+            && !facts.is_lost(first.seq)
         {
             verdict.add(Rule::Twice, || {
                 let (node, id) = (name(facts, log), &line.id);
@@ -79,19 +76,22 @@ fn common<'a>(facts: &'a Facts, verdict: &mut Verdict) -> BTreeMap<u64, &'a Line
 
 /// Numbers from 1 on without a gap, up to the same one in each log and in the database.
 fn judge_numbers(facts: &Facts, events: &BTreeMap<u64, &Line>, verdict: &mut Verdict) {
-    let newest = events.last_key_value().map_or(0, |(seq, _)| *seq);
-    let missing = newest - events.len() as u64;
-    if missing > 0 && facts.cuts.is_empty() {
+    let kept = || events.keys().copied().filter(|seq| !facts.is_lost(*seq));
+    let newest = kept().next_back().unwrap_or(0);
+    let missing = (1..newest).filter(|seq| !events.contains_key(seq) && !facts.is_lost(*seq));
+    let missing = missing.count();
+    if missing > 0 {
         verdict.add(Rule::Gap, || format!("{missing} numbers up to {newest} are missing"));
     }
     let (count, highest) = facts.database;
-    if highest != newest || (count != newest && facts.cuts.is_empty()) {
+    if highest != newest || count != kept().count() as u64 {
         verdict.add(Rule::Different, || {
             format!("the database has {count} events up to {highest}, the nodes up to {newest}")
         });
     }
     for log in facts.logs.iter().filter(|log| log.is_running) {
-        let last = log.lines.iter().flatten().last().map_or(0, |line| line.seq);
+        let mut kept = log.lines.iter().flatten().filter(|line| !facts.is_lost(line.seq));
+        let last = kept.next_back().map_or(0, |line| line.seq);
         if last != newest {
             let node = name(facts, log);
             verdict.add(Rule::Gap, || format!("node {node} ends with {last} of {newest}"));
@@ -120,7 +120,7 @@ fn judge_content(facts: &Facts, events: &BTreeMap<u64, &Line>, verdict: &mut Ver
             continue;
         };
         if let Some(first) = reported.insert(place, line) {
-            if !is_in_cut(facts, first) {
+            if !facts.is_lost(first.seq) {
                 verdict.add(Rule::Twice, || {
                     format!("the same text is in {} and {}: {text}", first.seq, line.seq)
                 });
@@ -131,7 +131,7 @@ fn judge_content(facts: &Facts, events: &BTreeMap<u64, &Line>, verdict: &mut Ver
             continue;
         }
         let last = orders.entry((&line.provider, incident)).or_default();
-        if *last > place && !is_in_cut(facts, line) {
+        if *last > place && !facts.is_lost(line.seq) {
             verdict.add(Rule::OutOfOrder, || format!("{line:?}"));
         }
         *last = place;

@@ -68,8 +68,9 @@ pub(super) struct Facts {
     /// When the machine was too busy for the fake providers, in order: what arrived then was noted
     /// late.
     pub(super) stalls: Vec<Span>,
-    /// When commits may have been lost with the tail of a database.
-    pub(super) cuts: Vec<Span>,
+    /// Numbers that were used by events which a database did not have when it was promoted, from the
+    /// first to the last.
+    pub(super) lost: Vec<(u64, u64)>,
     /// The event log of each node.
     pub(super) logs: Vec<Log>,
     /// How many events the database has, and the highest number.
@@ -80,6 +81,18 @@ pub(super) struct Facts {
     pub(super) published: Vec<Publication>,
     /// What of it must have been reported.
     pub(super) owed: Vec<Publication>,
+}
+
+impl Facts {
+    /// Returns whether a number was used by an event that was lost with the tail of a database.
+    pub(super) fn is_lost(&self, seq: u64) -> bool {
+        is_within(&self.lost, seq)
+    }
+}
+
+/// Returns whether a number is in one of these ranges.
+pub(super) fn is_within(ranges: &[(u64, u64)], seq: u64) -> bool {
+    ranges.iter().any(|(first, last)| *first <= seq && seq <= *last)
 }
 
 /// A request of a page.
@@ -151,8 +164,6 @@ pub(super) struct Line {
     pub(super) incident: Option<String>,
     /// The text.
     pub(super) message: Option<String>,
-    /// When it was observed, by the clock of the node.
-    pub(super) observed: Ms,
 }
 
 /// A message that the webhook received.
@@ -227,6 +238,8 @@ pub(super) struct Figures {
     pub(super) published: usize,
     /// Events that were recorded.
     pub(super) events: usize,
+    /// Numbers that were used by events that were lost with the tail of a database.
+    pub(super) lost: u64,
     /// Messages that the webhook received.
     pub(super) deliveries: usize,
     /// How many of them were repeated.

@@ -118,11 +118,6 @@ fn judge_right(
         verdict.figures.under_way += 1;
         return;
     }
-    let is_cut =
-        facts.cuts.iter().any(|cut| cut.from <= request.at && request.at <= cut.to + PATIENCE);
-    if is_cut {
-        return;
-    }
     let fenced = life.fenced.filter(|fenced| *fenced < arrival.from);
     let (rule, since) = fenced.or(last).map_or((Rule::NotHeld, None), |ended| {
         let rule = if fenced.is_some() { Rule::AfterFence } else { Rule::NotHeld };
