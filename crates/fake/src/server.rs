@@ -248,7 +248,11 @@ async fn accept(
         }
         tokio::select! {
             Some(accepted) = async { Some(listener.as_ref()?.accept().await) } => {
-                let Ok((stream, _)) = accepted else { continue };
+                let Ok((stream, peer)) = accepted else { continue };
+                // One on all addresses is meant for all those of this machine, and nobody else.
+                if bound.ip().is_unspecified() && !peer.ip().is_loopback() {
+                    continue;
+                }
                 let connection = hub.connections.fetch_add(1, Ordering::SeqCst) + 1;
                 connections.spawn(serve(Arc::clone(&hub), stream, only.clone(), tls.clone(), connection));
             }
