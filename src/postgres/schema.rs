@@ -24,7 +24,8 @@ const LOCK: i64 = 0x7377_6368_6e6f_6465;
 const CREATE: &str = "
 CREATE SCHEMA IF NOT EXISTS statuswatch;
 -- `schema`: its version; `least`: the oldest version of a program that may use it; `identity`: which
--- ledger this is.
+-- ledger this is; `timeline`: that of the server's log to which everybody may write; `promoted`: another
+-- one that was found, and when.
 CREATE TABLE statuswatch.meta(key text PRIMARY KEY, value text NOT NULL);
 -- Locked by whoever commits, so that numbers have no gap. Never a number at or below the floor.
 CREATE TABLE statuswatch.turn(one boolean PRIMARY KEY CHECK (one), floor bigint NOT NULL);

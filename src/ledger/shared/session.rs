@@ -18,12 +18,17 @@ use crate::postgres::{
     connect, prepare,
 };
 
+/// How long nobody writes after a standby was promoted, in seconds: as long as a lease.
+const SETTLE: u8 = 6;
+
 /// Number of images that are passed on at once when all are read.
 const CHUNK: usize = 1000;
 
 /// An open connection to a database with our schema.
 pub(super) struct Session {
     client: Client,
+    /// The timeline of the server's log, until it is known that everybody may write to it.
+    unsettled: Option<String>,
     /// Whether a transaction that has its turn is open.
     has_turn: bool,
     /// Whether its transaction could not be ended.
@@ -81,7 +86,8 @@ impl Session {
     pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
         let client = connect(url, "ledger").await?;
         prepare(&client).await?;
-        Ok(Self { client, has_turn: false, is_lost: false })
+        let unsettled = timeline(&client).await;
+        Ok(Self { client, unsettled, has_turn: false, is_lost: false })
     }
 
     /// Returns whether the connection can be used.
@@ -114,8 +120,43 @@ impl Session {
         read_tail(tail, from)
     }
 
+    /// Makes sure that every node that runs has seen a promotion before anybody writes after it.
+    ///
+    /// An asynchronous standby may lack the last commits. A node that had seen them raises the floor of
+    /// numbers as soon as it is connected; one that had not must not use the same numbers before. So
+    /// the first one that would write to a new timeline notes the time, and all wait.
+    async fn settle(&mut self) -> Result<(), Error> {
+        let Some(timeline) = &self.unsettled else { return Ok(()) };
+        let answers = self
+            .ask(&format!(
+                "BEGIN; {BOUNDS} SELECT 1 FROM statuswatch.turn FOR UPDATE;
+                 INSERT INTO statuswatch.meta(key, value) VALUES ('timeline', '{timeline}') ON CONFLICT (key) DO NOTHING;
+                 INSERT INTO statuswatch.meta AS promoted(key, value)
+                   SELECT 'promoted', '{timeline} ' || extract(epoch FROM clock_timestamp())::bigint
+                   FROM statuswatch.meta WHERE key = 'timeline' AND value <> '{timeline}'
+                   ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE left(promoted.value, 8) <> '{timeline}';
+                 UPDATE statuswatch.meta SET value = '{timeline}'
+                   WHERE key = 'timeline' AND value <> '{timeline}' AND EXISTS (
+                     SELECT FROM statuswatch.meta AS promoted
+                     WHERE promoted.key = 'promoted' AND left(promoted.value, 8) = '{timeline}'
+                       AND substr(promoted.value, 10)::bigint + {SETTLE} < extract(epoch FROM clock_timestamp()));
+                 SELECT 1 FROM statuswatch.meta WHERE key = 'timeline' AND value = '{timeline}';
+                 COMMIT"
+            ))
+            .await?;
+        let [.., settled, _commit] = answers.as_slice() else { return Err(unexpected()) };
+        if settled.is_empty() {
+            return Err(Error::away(
+                "a standby was promoted: nothing is written until all nodes are connected to it",
+            ));
+        }
+        self.unsettled = None;
+        Ok(())
+    }
+
     /// Begins a transaction and waits for its turn.
     pub(super) async fn begin(&mut self, need: Need, from: Position) -> Result<Begun, Error> {
+        self.settle().await?;
         let mut sql = format!("BEGIN; {BOUNDS}");
         // The same number of answers in any case.
         let life = need.life.unwrap_or(0);
@@ -444,6 +485,16 @@ impl Shards {
             }
         }
     }
+}
+
+/// Returns the timeline of the server's log, which is another one after each promotion: 8 hexadecimal
+/// digits. `None` where the server does not say.
+async fn timeline(client: &Client) -> Option<String> {
+    let sql = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)";
+    let row = client.query_typed_opt(sql, &[]).await.ok()??;
+    let timeline: String = row.try_get(0).ok()?;
+    let is_one = timeline.len() == 8 && timeline.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_one.then_some(timeline)
 }
 
 /// Nobody has a turn any more.

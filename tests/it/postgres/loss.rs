@@ -213,3 +213,35 @@ fn a_connection_that_is_ended_between_writes_is_opened_again() {
         assert_eq!(node.events().len(), 5);
     });
 }
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
+fn after_a_promotion_nobody_writes_before_others_have_kept_their_numbers() {
+    const TIMELINE: &str =
+        "SELECT count(*) FROM statuswatch.meta WHERE key = 'timeline' AND value <> '0000000F'";
+    run_system(async {
+        let url = database();
+        let (node, acme) = Node::begun(&url).await;
+        assert_eq!(number(&url, TIMELINE).await, 1, "noted by the first write");
+        // As if the log of this server had been another one until now.
+        execute(&url, "UPDATE statuswatch.meta SET value = '0000000F' WHERE key = 'timeline'")
+            .await;
+        let (dir, shared) = node.stop().await;
+        let node = Node::open(dir, shared).await;
+        let page = page(1, &[("a", Investigating, &["Begun.", "More."])]);
+        assert!(node.try_watch(from_ref(&acme)).await.is_err());
+        assert_eq!(number(&url, TIMELINE).await, 0);
+        // What another node has seen, which this server never had.
+        let raised = "UPDATE statuswatch.turn SET floor = 41";
+        execute(&url, raised).await;
+        // Instead of waiting for six seconds.
+        let since =
+            "UPDATE statuswatch.meta SET value = left(value, 9) || '1' WHERE key = 'promoted'";
+        execute(&url, since).await;
+        node.watch(from_ref(&acme)).await;
+        node.poll(&acme, 1, &page).await;
+        assert_eq!(number(&url, TIMELINE).await, 1);
+        let newest = "SELECT max(key::bigint) FROM statuswatch.record WHERE tab = 'event'";
+        assert_eq!(number(&url, newest).await, 42);
+    });
+}

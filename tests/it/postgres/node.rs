@@ -157,16 +157,19 @@ impl Node {
         (self.dir, self.shared)
     }
 
-    pub(super) async fn watch(&self, providers: &[Arc<Provider>]) {
-        let providers = providers.to_vec();
+    pub(super) async fn try_watch(&self, providers: &[Arc<Provider>]) -> Result<(), LedgerError> {
         let watch = Watch {
-            providers: providers.clone(),
+            providers: providers.to_vec(),
             died: Vec::new(),
             real_intervals: HashMap::new(),
             shards: None,
         };
-        self.ledger.send(watch).await.unwrap().unwrap();
-        for provider in providers {
+        self.ledger.send(watch).await.unwrap().map(|_| ())
+    }
+
+    pub(super) async fn watch(&self, providers: &[Arc<Provider>]) {
+        self.try_watch(providers).await.unwrap();
+        for provider in providers.iter().map(Arc::clone) {
             self.ledger.send(Resume { provider, generation: 1 }).await.unwrap().unwrap();
         }
     }
