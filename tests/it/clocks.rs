@@ -89,8 +89,9 @@ async fn keeps_its_pace(server: &Server, what: &str) {
         .zip(std::iter::once(&INTERVAL).chain(&gaps))
         .filter(|(poll, _)| poll.path.ends_with("summary.json"));
     let gaps: Vec<Duration> = of_polls.map(|(_, gap)| *gap).collect();
-    assert!(gaps.iter().all(|gap| *gap > INTERVAL / 3), "{what}: a burst: {gaps:?}");
-    // Other tests may load the machine: a late poll is no broken schedule, a long gap is.
+    // Other tests may load the machine: a poll that arrives late is no broken schedule, and the next
+    // one follows it soon. A burst has no gaps, and a pause is long.
+    assert!(gaps.iter().all(|gap| *gap > INTERVAL / 10), "{what}: a burst: {gaps:?}");
     assert!(gaps.iter().all(|gap| *gap < INTERVAL * 10), "{what}: a pause: {gaps:?}");
 }
 
