@@ -276,12 +276,10 @@ impl Dispatcher {
     /// Every poll changes the ledger, so idle channels must cost nothing here.
     fn look_for_waiting(&mut self) {
         let setup = Arc::clone(&self.setup);
-        let waiting = match self.reader().and_then(|reader| reader.channels_waiting(&setup.ids())) {
-            Ok(waiting) => waiting,
-            Err(error) => return tracing::debug!(%error, "cannot read what waits"),
-        };
+        let waiting = self.reader().and_then(|reader| reader.channels_waiting(&setup.ids()));
+        // The change is not seen again: if this cannot be read, all queues are.
         for (id, lane) in &mut self.lanes {
-            lane.stale |= !lane.is_empty() || waiting.contains(id);
+            lane.stale |= !lane.is_empty() || waiting.as_ref().map_or(true, |ids| ids.contains(id));
         }
     }
 
