@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::{output, view_history};
 use crate::clock;
 use crate::event::StatusEvent;
-use crate::ledger::{Query, Reader};
+use crate::ledger::Reader;
 
 /// Shows past events, oldest first.
 ///
@@ -16,13 +16,7 @@ use crate::ledger::{Query, Reader};
 pub fn run(state_dir: &Path, args: &HistoryArgs) -> anyhow::Result<Exit> {
     let reader = Reader::open(state_dir)?;
     let wanted = args.filter.at(clock::now());
-    let query = Query {
-        providers: wanted.providers.into_iter().collect(),
-        since: wanted.since,
-        kinds: wanted.kinds,
-        impacts: wanted.impacts,
-        limit: (args.limit > 0).then_some(args.limit),
-    };
+    let query = wanted.query((args.limit > 0).then_some(args.limit));
     let mut events = reader.events(&query)?;
     if args.all {
         events.extend(reader.filtered(&query)?);

@@ -7,6 +7,7 @@ use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 
 use crate::config;
 use crate::event::{Impact, Kind, StatusEvent, Time, parse_time};
+use crate::ledger::Query;
 
 /// A point in time as given, resolved against the current time later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,20 @@ pub struct Wanted {
     pub kinds: Vec<Kind>,
     /// Impacts.
     pub impacts: Vec<Impact>,
+}
+
+impl Wanted {
+    /// Returns the query for these events: the newest `limit` of them, or all.
+    #[must_use]
+    pub fn query(self, limit: Option<usize>) -> Query {
+        Query {
+            providers: self.providers.into_iter().collect(),
+            since: self.since,
+            kinds: self.kinds,
+            impacts: self.impacts,
+            limit,
+        }
+    }
 }
 
 impl Since {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{DEFAULT_LIMIT, LIMIT};
 use crate::event::StatusEvent;
-use crate::ledger::{Query, Span, StoredEvent};
+use crate::ledger::{Span, StoredEvent};
 use crate::server::App;
 use crate::server::answer::finish;
 use crate::server::answer::{JSON, Refusal, content};
@@ -60,13 +60,7 @@ pub(in crate::server) async fn history(app: Arc<App>, call: Call) -> Response<Bo
 
 async fn past(app: &App, call: &Call) -> Result<Response<Body>, Refusal> {
     let wanted = call.wanted()?;
-    let query = Query {
-        providers: wanted.providers.into_iter().collect(),
-        since: wanted.since,
-        kinds: wanted.kinds,
-        impacts: wanted.impacts,
-        limit: Some(call.number("limit", LIMIT, DEFAULT_LIMIT)? as usize),
-    };
+    let query = wanted.query(Some(call.number("limit", LIMIT, DEFAULT_LIMIT)? as usize));
     let events = app.model.read(move |reader| reader.events(&query)).await?;
     Ok(content(&call.headers, JSON, format!("{{\"events\":[{}]}}", lines(&events)), 0))
 }

@@ -19,7 +19,7 @@ use super::answer::{Refusal, content};
 use super::call::Call;
 use crate::clock;
 use crate::event::{Kind, StatusEvent, format_time};
-use crate::ledger::{ItemQuery, Query};
+use crate::ledger::ItemQuery;
 
 pub(super) const ATOM: &str = "application/atom+xml; charset=utf-8";
 pub(super) const JSON_FEED: &str = "application/feed+json";
@@ -71,13 +71,7 @@ async fn newest(app: &App, call: &Call) -> Result<Vec<Entry>, Refusal> {
         Some(_) => return Err(Refusal::Bad("\"by\" must be update or incident".to_owned())),
     };
     let wanted = call.wanted()?;
-    let query = Query {
-        providers: wanted.providers.into_iter().collect(),
-        since: wanted.since,
-        kinds: wanted.kinds,
-        impacts: wanted.impacts,
-        limit: Some(if by_incident { UPDATES } else { ENTRIES }),
-    };
+    let query = wanted.query(Some(if by_incident { UPDATES } else { ENTRIES }));
     let events = app.model.read(move |reader| reader.events(&query)).await?;
     let events = events.into_iter().rev().map(|recorded| recorded.event);
     Ok(if by_incident {
