@@ -130,26 +130,18 @@ mod tests {
     use super::*;
     use crate::nodes::report::{MissingReport, NodeReport, Report};
 
-    fn node(name: &str, main: bool, config: &str) -> NodeReport {
-        NodeReport {
-            name: name.to_owned(),
-            life: 1,
-            lease_ms: 4200,
-            draining: false,
-            main,
-            config: config.to_owned(),
-            shards: vec![1, 2],
-        }
-    }
-
     #[test]
     fn nodes_are_a_table() {
         let nodes = vec![
-            node("a", true, "1"),
-            node("b", false, "1"),
-            NodeReport { lease_ms: -700, ..node("c", false, "1") },
-            NodeReport { draining: true, shards: Vec::new(), ..node("d", false, "1") },
-            node("e", false, "2"),
+            NodeReport::example("a", true, "1"),
+            NodeReport::example("b", false, "1"),
+            NodeReport { lease_ms: -700, ..NodeReport::example("c", false, "1") },
+            NodeReport {
+                draining: true,
+                shards: Vec::new(),
+                ..NodeReport::example("d", false, "1")
+            },
+            NodeReport::example("e", false, "2"),
         ];
         let missing = vec![MissingReport { name: "f".to_owned(), since_ms: 240_000 }];
         let view = NodesView::new(&Report { nodes, missing, free: 1014 }, &[]);

@@ -52,6 +52,22 @@ pub struct NodeReport {
     pub shards: Vec<Shard>,
 }
 
+#[cfg(test)]
+impl NodeReport {
+    /// A node that renews its lease and holds two shards.
+    pub(crate) fn example(name: &str, main: bool, config: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            life: 1,
+            lease_ms: 4200,
+            draining: false,
+            main,
+            config: config.to_owned(),
+            shards: vec![1, 2],
+        }
+    }
+}
+
 /// Whether a database can be used, and how safe what is written to it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examination {

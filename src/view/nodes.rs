@@ -116,22 +116,10 @@ mod tests {
     use super::*;
     use crate::nodes::report::MissingReport;
 
-    fn node(name: &str, main: bool, config: &str) -> NodeReport {
-        NodeReport {
-            name: name.to_owned(),
-            life: 1,
-            lease_ms: 4200,
-            draining: false,
-            main,
-            config: config.to_owned(),
-            shards: vec![1, 2],
-        }
-    }
-
     #[test]
     fn what_is_wrong_with_nodes_is_said() {
         let good = Report {
-            nodes: vec![node("a", true, "1"), node("b", false, "1")],
+            nodes: vec![NodeReport::example("a", true, "1"), NodeReport::example("b", false, "1")],
             missing: Vec::new(),
             free: 0,
         };
@@ -139,9 +127,9 @@ mod tests {
         assert_eq!(NodesView::new(&good, &[]).warnings(), [""; 0]);
         let bad = Report {
             nodes: vec![
-                node("a", false, "1"),
-                NodeReport { lease_ms: -700, ..node("b", false, "1") },
-                node("c", false, "2"),
+                NodeReport::example("a", false, "1"),
+                NodeReport { lease_ms: -700, ..NodeReport::example("b", false, "1") },
+                NodeReport::example("c", false, "2"),
             ],
             missing: vec![MissingReport { name: "d".to_owned(), since_ms: 240_000 }],
             free: 7,
