@@ -24,6 +24,7 @@ pub mod heartbeat;
 pub mod lease;
 pub mod ledger;
 pub mod mcp;
+pub mod memory;
 pub mod metrics;
 pub mod nodes;
 pub mod otlp;

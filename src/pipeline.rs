@@ -26,6 +26,7 @@ use crate::fetch::{self, Client, ClientOptions, Tap};
 use crate::ledger::{
     self, Ledger, LedgerActor, LedgerError, LockError, RecoveryError, Shared, StateLock,
 };
+use crate::memory;
 use crate::metrics::Metrics;
 use crate::nodes::membership::Membership;
 use crate::otlp::{self, Exporter};
@@ -90,7 +91,8 @@ pub struct Pipeline {
     /// The HTTP server, if it is on.
     pub server: Option<server::Handle>,
     setup: SharedSetup,
-    heartbeat: Option<tokio::task::JoinHandle<()>>,
+    /// What runs beside the actors and has nothing to finish.
+    tasks: Vec<tokio::task::JoinHandle<()>>,
     recorder: Option<Arc<Recorder>>,
     dry_run: Option<DryRun>,
     exporter: Option<Exporter>,
@@ -256,6 +258,7 @@ impl Pipeline {
             ready: Some(ready_sender),
             alive: run.alive,
         };
+        let documents = options.shared.parse_pool.clone();
         let heartbeat = config.beat.clone().map(|heartbeat| {
             let shared = &options.shared;
             actix::spawn(crate::heartbeat::send_heartbeats(
@@ -265,6 +268,7 @@ impl Pipeline {
                 last_read(membership.clone(), config.state_dir.clone()),
             ))
         });
+        let memory = actix::spawn(memory::give_back(move || documents.documents()));
         let waiting = config.providers.iter().map(|provider| provider.id.clone()).collect();
         let supervisor = Supervisor::new(options, first).start();
         if let Some(shares) = shares {
@@ -301,7 +305,7 @@ impl Pipeline {
             polled: Polled { receiver: polled, waiting },
             server,
             setup: shared_setup,
-            heartbeat,
+            tasks: heartbeat.into_iter().chain([memory]).collect(),
             recorder,
             dry_run,
             exporter,
@@ -314,8 +318,8 @@ impl Pipeline {
     /// Shuts the pipeline down in order: polling stops, then recorded events are delivered. Waits
     /// at most `within`.
     pub async fn shutdown(&mut self, within: Duration) -> Ending {
-        if let Some(heartbeat) = &self.heartbeat {
-            heartbeat.abort();
+        for task in &self.tasks {
+            task.abort();
         }
         let ending = self
             .supervisor

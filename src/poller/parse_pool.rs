@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ struct Inner {
     file: Option<File>,
     free: Mutex<Vec<usize>>,
     abandoned: AtomicUsize,
+    read: AtomicU64,
 }
 
 /// Why a document was not parsed completely.
@@ -85,6 +86,7 @@ impl ParsePool {
                 file,
                 free,
                 abandoned: AtomicUsize::new(0),
+                read: AtomicU64::new(0),
             }),
         }
     }
@@ -99,6 +101,7 @@ impl ParsePool {
         // The semaphore is never closed; if it were, the only effect would be more parallelism.
         let permit = self.inner.permits.acquire().await.ok();
         let mark = inner.mark(provider);
+        self.inner.read.fetch_add(1, Ordering::Relaxed);
         let task = tokio::task::spawn_blocking(move || {
             let result = catch_unwind(AssertUnwindSafe(read)).map_err(|panic| panic_text(&*panic));
             inner.unmark(mark);
@@ -117,6 +120,12 @@ impl ParsePool {
                 Err(ParseAborted::TimedOut)
             }
         }
+    }
+
+    /// Returns how many documents have been parsed, those that failed included.
+    #[must_use]
+    pub fn documents(&self) -> u64 {
+        self.inner.read.load(Ordering::Relaxed)
     }
 
     /// Returns whether so many parser threads hang that only a new process helps.
