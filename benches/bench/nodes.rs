@@ -7,7 +7,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::measure::Look;
-use crate::scale::{Tail, configure, start, stop, wait};
+use crate::scale::{Tail, configure, first_round, start, stop, wait};
 use crate::server::Server;
 
 /// Every how many pages one changes in the storm.
@@ -42,8 +42,8 @@ pub(crate) fn run(url: &str, count: usize, seconds: u64, nodes: usize) {
     };
     let (children, starts): (Vec<Child>, Vec<Duration>) = (0..nodes).map(begin).unzip();
     row("start to ready, longest", format!("{:.1} s", starts.iter().max().unwrap().as_secs_f64()));
-    // The shares settle, and every page is read once.
-    wait(Duration::from_secs(seconds * 2 + 10));
+    let first = first_round(&mut server, seconds);
+    row("first round of polls", format!("{:.0} s", first.as_secs_f64()));
     let look = || children.iter().map(|child| Look::at(child.id())).collect::<Vec<_>>();
     server.stats();
     let (before, base) = (look(), database());
