@@ -222,7 +222,7 @@ impl Drop for Watching {
 
 async fn poll(shared: &PollerContext, provider: &Arc<Provider>, start: &mut Start) {
     let now = chrono::Utc::now();
-    let permit = shared.admission.acquire().await;
+    let permit = shared.admission.acquire(None).await;
     match cycle::poll(shared, provider, start, permit).await {
         PollOutcome::Unchanged { validators, .. } => {
             shared.ledger.hint(Unchanged {

@@ -8,6 +8,7 @@ use actix::{
 };
 use tokio::time::Instant;
 
+use super::admission::Watch;
 use super::context::PollerContext;
 use super::cycle::{self, Start};
 use super::filters::unmatched_in;
@@ -19,9 +20,6 @@ use crate::config::Provider;
 use crate::event::Time;
 use crate::lease::Term;
 use crate::ledger::{Loaded, Polled};
-
-/// How long a poll may wait for its permit when many providers change at once.
-const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Polls one provider.
 pub struct Poller {
@@ -220,20 +218,23 @@ impl Poller {
             );
         }
         self.put_off = false;
-        self.progress.expect(&shared.anchor, Instant::now() + PATIENCE);
-        let progress = Arc::clone(&self.progress);
         // Where a host has too many providers, a poll may queue that long for the host's rate
         // limit.
         let crowd = self.real_interval.unwrap_or_default() * 2;
-        let cycle = async move {
-            let permit = shared.admission.acquire().await;
+        let watch = Watch {
+            progress: Arc::clone(&self.progress),
+            anchor: shared.anchor,
             // Covers the first document and its details, each with its own deadline, plus the waits
             // for the host's rate limit.
-            let patience = provider.settings.timeout * 4 + crowd;
-            progress.expect(&shared.anchor, Instant::now() + patience);
+            patience: provider.settings.timeout * 4 + crowd,
+        };
+        let cycle = async move {
+            let permit = shared.admission.acquire(Some(watch)).await;
             cycle::poll(&shared, &provider, &start, permit).await
         };
         context.spawn(cycle.into_actor(self).then(move |outcome, poller, _| {
+            // The ledger has its own supervision.
+            poller.progress.queue();
             report(poller.reporter(began, term), outcome)
                 .into_actor(poller)
                 .map(move |done, poller, context| poller.settle(done, began, context))

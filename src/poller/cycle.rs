@@ -467,7 +467,7 @@ mod tests {
             json: None,
         };
         let start = Start::default();
-        let polling = poll(&shared, &provider, &start, shared.admission.acquire().await);
+        let polling = poll(&shared, &provider, &start, shared.admission.acquire(None).await);
         let size = size_of_val(&polling);
         assert!(size < 4096, "{size} bytes for each poll that waits for its host");
     }

@@ -56,7 +56,7 @@ impl Player<'_> {
         let in_full = std::mem::take(&mut watched.in_full);
         (watched.start.verify, watched.start.distrust) = (verify || in_full, distrust);
         let outcome = self.runtime.block_on(async {
-            let permit = self.shared.admission.acquire().await;
+            let permit = self.shared.admission.acquire(None).await;
             cycle::poll(&self.shared, &provider, &watched.start, permit).await
         });
         self.summary.polls += 1;

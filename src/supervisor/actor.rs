@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::child::SpawnOn;
 use super::children::{DispatcherChild, Held, PollerChild, SinkChild, SinkFactory};
+use super::crowd::{RestartLines, TurnWatch};
 use super::reload;
 use super::restart::Restarts;
 use super::worker::Worker;
@@ -86,6 +87,8 @@ pub struct Supervisor {
     pub(super) looked: Instant,
     /// A poller without progress counts as stalled only from this moment on.
     pub(super) judged_from: Instant,
+    pub(super) restart_lines: RestartLines,
+    turn_watch: TurnWatch,
     pub(super) stopping: bool,
 }
 
@@ -110,6 +113,8 @@ impl Supervisor {
             last_heartbeat: None,
             looked: Instant::now(),
             judged_from: Instant::now(),
+            restart_lines: RestartLines::default(),
+            turn_watch: TurnWatch::default(),
             stopping: false,
             options,
         }
@@ -137,16 +142,21 @@ impl Supervisor {
             // gets the full limit again.
             self.judged_from = now + limit;
         }
-        for worker in &mut self.workers {
-            worker.look_after(anchor.mono, now, stood_still);
+        let lost: Vec<_> = self
+            .workers
+            .iter_mut()
+            .filter_map(|worker| worker.look_after(now, stood_still))
+            .collect();
+        if !lost.is_empty() {
+            self.options.shared.admission.renew();
         }
         let stalled: Vec<(String, u64)> = self
             .pollers
             .iter()
             .filter(|(_, child)| {
-                now >= self.judged_from
-                    && child.running.is_some()
-                    && child.progress.overdue(&anchor, now) > limit
+                child.running.is_some()
+                    && (now >= self.judged_from && child.progress.overdue(&anchor, now) > limit
+                        || lost.iter().any(|steps| child.progress.is_on(steps)))
             })
             .map(|(id, child)| (id.clone(), child.generation))
             .collect();
@@ -155,6 +165,17 @@ impl Supervisor {
                 running.abort.abort();
             }
             self.poller_ended(id, generation, "stall".to_owned(), context);
+        }
+        let rest = self.restart_lines.rest();
+        if rest > 0 {
+            tracing::warn!(pollers = rest, "more pollers are restarted after unexpected exits");
+        }
+        let (granted, waiting) = self.options.shared.admission.turns();
+        if self.turn_watch.look(granted, waiting, now) {
+            tracing::error!(
+                polls = waiting,
+                "no poll got its turn for 5 minutes; the ledger or the parsers do not get on"
+            );
         }
         if self.options.shared.parse_pool.exhausted() {
             self.fatal("too many documents never finished parsing".to_owned());

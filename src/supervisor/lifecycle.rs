@@ -15,7 +15,7 @@ use crate::dispatch::actor::{Configure, Dispatcher};
 use crate::ledger::{self, LedgerActor, Loaded, Restarted, Resume, Watch};
 use crate::metrics;
 use crate::poller::schedule::Slot;
-use crate::poller::{Poller, host_load};
+use crate::poller::{Poller, Progress, host_load};
 use crate::sink::actor::{Reconnect, SinkActor};
 
 impl Supervisor {
@@ -236,7 +236,7 @@ impl Supervisor {
             generation: 0,
             running: None,
             restarts: Restarts::default(),
-            progress: Arc::default(),
+            progress: Arc::new(Progress::new(Arc::default())),
         };
         self.pollers.insert(provider.id.clone(), child);
         self.start_poller(&provider.id, loaded, context);
@@ -247,13 +247,13 @@ impl Supervisor {
         let worker = self
             .workers
             .get(generation as usize % self.workers.len())
-            .map(|worker| worker.arbiter.handle());
+            .map(|worker| (worker.arbiter.handle(), Arc::clone(&worker.steps)));
         let shared = Arc::clone(&self.options.shared);
-        let (Some(child), Some(worker)) = (self.pollers.get_mut(id), worker) else {
+        let (Some(child), Some((worker, steps))) = (self.pollers.get_mut(id), worker) else {
             return;
         };
         child.generation = generation;
-        child.progress = Arc::default();
+        child.progress = Arc::new(Progress::new(steps));
         let (provider, slot, progress) =
             (Arc::clone(&child.provider), child.slot, Arc::clone(&child.progress));
         let build = move || Ok(Poller::new(shared, provider, generation, slot, progress, loaded));
@@ -309,12 +309,14 @@ impl Supervisor {
         );
         let (delay, parked) = match decision {
             Decision::After(delay) => {
-                tracing::warn!(
-                    provider = id,
-                    why,
-                    ?delay,
-                    "restarting the poller after an unexpected exit"
-                );
+                if self.restart_lines.is_named() {
+                    tracing::warn!(
+                        provider = id,
+                        why,
+                        ?delay,
+                        "restarting the poller after an unexpected exit"
+                    );
+                }
                 (delay, false)
             }
             Decision::Park(delay) => {

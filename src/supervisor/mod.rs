@@ -16,6 +16,7 @@
 pub mod actor;
 mod child;
 mod children;
+mod crowd;
 mod handlers;
 mod lifecycle;
 pub mod reload;
