@@ -3,15 +3,17 @@
 //! A write is two exchanges. The first begins a transaction, checks that this life may write, waits
 //! for its turn, and reads what the replica lacks. The second ships images and commits. Each is sent
 //! in one piece: the database waits for us no longer than it takes to judge a group. Nothing lives in
-//! the connection, so that a pooler of transactions may stand between.
+//! the connection, not even a prepared statement, so that a pooler of transactions may stand between.
+//! The server therefore reads and plans each statement anew, which takes it longer than to execute
+//! most of them: there are as few as possible.
 
 mod moves;
+mod ship;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::tail::{Lack, pair, read_tail, tail_sql, text, unexpected};
+use super::tail::{Head, Lack, head_columns, pair, rows_sql, text, unexpected};
 use crate::ledger::image::{Image, Position, Tail};
 use crate::postgres::{
     BOUNDS, Client, DatabaseUrl, Error, Life, SimpleQueryMessage, SimpleQueryRow, ToSql, Type,
@@ -33,6 +35,8 @@ pub(super) struct Session {
     has_turn: bool,
     /// Whether its transaction could not be ended.
     is_lost: bool,
+    /// Whether others had committed something before the last write: the next one expects the same.
+    others_write: bool,
 }
 
 /// Which rights a write needs.
@@ -87,7 +91,7 @@ impl Session {
         let client = connect(url, "ledger").await?;
         prepare(&client).await?;
         let unsettled = timeline(&client).await;
-        Ok(Self { client, unsettled, has_turn: false, is_lost: false })
+        Ok(Self { client, unsettled, has_turn: false, is_lost: false, others_write: false })
     }
 
     /// Returns whether the connection can be used.
@@ -112,12 +116,14 @@ impl Session {
     /// Reads what a replica lacks, without waiting for anybody.
     pub(super) async fn lack(&self, from: Position) -> Result<Lack, Error> {
         let sql = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {BOUNDS} {} COMMIT",
-            tail_sql(&from)
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {BOUNDS} SELECT {}; {} COMMIT",
+            head_columns(&from),
+            rows_sql(&from)
         );
         let answers = self.ask(&sql).await?;
-        let tail = answers.get(4..).unwrap_or_default();
-        read_tail(tail, from)
+        let [_, _, _, _, head, rows, ..] = answers.as_slice() else { return Err(unexpected()) };
+        let head = head.first().map(Head::read).ok_or_else(unexpected)?;
+        Ok(head.lack_of(rows, from))
     }
 
     /// Makes sure that every node that runs has seen a promotion before anybody writes after it.
@@ -157,33 +163,51 @@ impl Session {
     /// Begins a transaction and waits for its turn.
     pub(super) async fn begin(&mut self, need: Need, from: Position) -> Result<Begun, Error> {
         self.settle().await?;
-        let mut sql = format!("BEGIN; {BOUNDS}");
-        // The same number of answers in any case.
         let life = need.life.unwrap_or(0);
-        write!(
-            sql,
-            "SELECT 1 FROM statuswatch.node WHERE life = {life} AND NOT fenced FOR KEY SHARE;
-             SELECT 1 FROM statuswatch.duty WHERE id = 'main' AND life = {life};
-             SELECT shard FROM statuswatch.shard WHERE life = {life} {};
-             SELECT floor FROM statuswatch.turn FOR UPDATE;",
+        // What is looked at is a statement of its own, after the one that waits for the turn: its
+        // snapshot has everything that was committed before.
+        let mut sql = format!(
+            "BEGIN; {BOUNDS}
+             SELECT 1 FROM statuswatch.node WHERE life = {life} AND NOT fenced FOR KEY SHARE;
+             SELECT floor FROM statuswatch.turn FOR UPDATE;
+             SELECT {}, (SELECT life FROM statuswatch.duty WHERE id = 'main'),
+               (SELECT string_agg(shard::text, ',') FROM statuswatch.shard WHERE life = {life} {});",
+            head_columns(&from),
             need.shards.condition()
-        )
-        .ok();
-        sql += &tail_sql(&from);
+        );
+        // The most expensive statement of all is of use only where others write as well.
+        if self.others_write {
+            sql += &rows_sql(&from);
+        }
         let answers = self.ask(&sql).await?;
-        let [_, _, _, _, node, duty, shards, turn, tail @ ..] = answers.as_slice() else {
+        let [_, _, _, _, node, turn, found, rows @ ..] = answers.as_slice() else {
             return Err(unexpected());
         };
         if need.life.is_some() && node.is_empty() {
             self.rollback().await?;
             return Ok(Begun::Fenced);
         }
+        let found = found.first().ok_or_else(unexpected)?;
+        let main: Option<Life> = found.get(4).and_then(|life| life.parse().ok());
+        let shards = found.get(5).unwrap_or_default();
         let grant = Grant {
-            shards: shards.iter().filter_map(|row| row.get(0)?.parse().ok()).collect(),
-            is_main: need.life.is_none() || !duty.is_empty(),
+            shards: shards.split(',').filter_map(|shard| shard.parse().ok()).collect(),
+            is_main: need.life.is_none() || main == need.life,
             floor: turn.first().and_then(|row| row.get(0)?.parse().ok()).ok_or_else(moved_away)?,
         };
-        let tail = match read_tail(tail, from.clone())? {
+        let head = Head::read(found);
+        let known = head.lack(&from);
+        self.others_write = !matches!(known, Some(Lack::Nothing));
+        let lack = match (known, rows) {
+            (Some(lack), _) => lack,
+            (None, [rows, ..]) => head.lack_of(rows, from.clone()),
+            // They were not asked for. It is our turn: nobody has written since.
+            (None, []) => {
+                let answers = self.ask(&rows_sql(&from)).await?;
+                head.lack_of(answers.first().ok_or_else(unexpected)?, from.clone())
+            }
+        };
+        let tail = match lack {
             Lack::Nothing => Tail { from: from.clone(), images: Vec::new(), to: from },
             Lack::Tail(tail) => tail,
             lack => {
@@ -199,66 +223,6 @@ impl Session {
     pub(super) async fn rollback(&mut self) -> Result<(), Error> {
         self.has_turn = false;
         Ok(self.client.batch_execute("ROLLBACK").await?)
-    }
-
-    /// Ships images, commits the transaction and returns the position after it. After an error it is
-    /// unknown whether it was committed.
-    pub(super) async fn ship(
-        &mut self,
-        images: Vec<Image>,
-        life: Option<Life>,
-        after: Position,
-    ) -> Result<Position, Error> {
-        if !std::mem::take(&mut self.has_turn) {
-            // The connection in which the transaction was begun is gone, and the transaction with it.
-            return Err(Error::away("the connection was lost"));
-        }
-        let to = Position { n: after.n + 1, tag: fastrand::i64(..), ..after };
-        let (put, gone): (Vec<&Image>, Vec<&Image>) =
-            images.iter().partition(|image| image.body.is_some());
-        let column = |images: &[&'_ Image], part: fn(&Image) -> &str| -> Vec<String> {
-            images.iter().map(|image| part(image).to_owned()).collect()
-        };
-        let tables = column(&put, |image| &image.table);
-        let keys = column(&put, |image| &image.key);
-        let bodies = column(&put, |image| image.body.as_deref().unwrap_or_default());
-        let put_parameters: [(&(dyn ToSql + Sync), Type); 4] = [
-            (&tables, Type::TEXT_ARRAY),
-            (&keys, Type::TEXT_ARRAY),
-            (&bodies, Type::TEXT_ARRAY),
-            (&to.n, Type::INT8),
-        ];
-        let put = self.client.execute_typed(
-            "INSERT INTO statuswatch.record AS r(tab, key, n, body)
-             SELECT tab, key, $4, body FROM unnest($1, $2, $3) AS new(tab, key, body)
-             ON CONFLICT (tab, key) DO UPDATE SET n = excluded.n, body = excluded.body",
-            &put_parameters,
-        );
-        let gone_tables = column(&gone, |image| &image.table);
-        let gone_keys = column(&gone, |image| &image.key);
-        let gone_parameters: [(&(dyn ToSql + Sync), Type); 3] =
-            [(&gone_tables, Type::TEXT_ARRAY), (&gone_keys, Type::TEXT_ARRAY), (&to.n, Type::INT8)];
-        // What was never shipped need not be deleted.
-        let gone = self.client.execute_typed(
-            "UPDATE statuswatch.record SET n = $3, body = NULL FROM unnest($1, $2) AS gone(tab, key)
-             WHERE record.tab = gone.tab AND record.key = gone.key AND record.body IS NOT NULL",
-            &gone_parameters,
-        );
-        let batch_parameters: [(&(dyn ToSql + Sync), Type); 3] =
-            [(&to.n, Type::INT8), (&to.tag, Type::INT8), (&life, Type::INT8)];
-        let batch = self.client.execute_typed(
-            "INSERT INTO statuswatch.batch(n, tag, life) VALUES ($1, $2, $3)",
-            &batch_parameters,
-        );
-        let commit = self.client.batch_execute("COMMIT");
-        // All are sent before the first is answered. After an error of one of them `COMMIT` rolls
-        // back, and does not call that an error: every answer counts.
-        let (put, gone, batch, commit) = futures::join!(put, gone, batch, commit);
-        put?;
-        gone?;
-        batch?;
-        commit?;
-        Ok(to)
     }
 
     /// Raises the floor: events get only numbers above it.

@@ -64,6 +64,42 @@ fn two_nodes_number_their_events_without_a_gap() {
 
 #[test]
 #[ignore = "needs PostgreSQL: see .ci/run"]
+fn what_another_node_commits_is_applied_whether_or_not_it_was_expected() {
+    run_system(async {
+        let url = database();
+        let (one, other) = (Node::start(&url, "one").await, Node::start(&url, "other").await);
+        let (first, second) = (provider("p0"), provider("p3"));
+        let life = one.shared.fence.life().unwrap();
+        let shard = shard_of(&first.url);
+        assert_ne!(shard, shard_of(&second.url));
+        let sql = format!("UPDATE statuswatch.shard SET life = {life} WHERE shard = {shard}");
+        execute(&url, &sql).await;
+        one.watch(from_ref(&first)).await;
+        other.watch(from_ref(&second)).await;
+        // One alone, both in turns, the other alone: a node that has just written alone expects
+        // nothing of others, and one that has not expects something.
+        let turns = "111212122221";
+        let mut texts = [Vec::new(), Vec::new()];
+        for (round, turn) in turns.chars().enumerate() {
+            let place = usize::from(turn == '2');
+            let (node, provider) = if place == 0 { (&one, &first) } else { (&other, &second) };
+            texts[place].push(format!("Text {round}."));
+            let listed: Vec<&str> = texts[place].iter().map(String::as_str).collect();
+            let page = page(round as i64, &[("a", Investigating, &listed)]);
+            node.poll(provider, round as i64, &page).await;
+            // What it wrote has the next number, so it had all that was written before.
+            let newest = node.events().last().map(|event| (event.seq, event.provider.clone()));
+            assert_eq!(newest, Some((round as u64 + 1, provider.id.clone())));
+        }
+        one.follow().await;
+        other.follow().await;
+        assert_eq!(one.events().len(), turns.len());
+        assert_same(one.dir.path(), other.dir.path());
+    });
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: see .ci/run"]
 fn a_life_that_was_fenced_writes_nothing() {
     run_system(async {
         let url = database();
