@@ -61,9 +61,19 @@ pub(super) fn document_mark<'a>(document: &'a url::Url, provider: &url::Url) -> 
 /// Returns until when a provider is not read after this many process deaths in a row over its
 /// document: longer each time; `None` before there were `most`.
 pub(super) fn quarantined_until(deaths: u32, most: u32, now: Time) -> Option<Time> {
+    Some(now + pause(deaths.checked_sub(most)?))
+}
+
+/// Returns the longest time for which a provider is not read after this many process deaths: where
+/// others share the ledger, which is patient with fewer of them.
+pub(super) fn longest_quarantine(deaths: u32) -> chrono::Duration {
+    pause(deaths.saturating_sub(SHARED_DEATHS))
+}
+
+/// Returns for how long a provider is not read after this many deaths too many.
+fn pause(more: u32) -> chrono::Duration {
     // Short at first: killing a process manually can hit an innocent provider this often.
-    let more = deaths.checked_sub(most)?;
-    Some(now + chrono::Duration::seconds(15 << more.min(12)))
+    chrono::Duration::seconds(15 << more.min(12))
 }
 
 /// Returns the latest time until which a provider's host may delay the next poll, in milliseconds

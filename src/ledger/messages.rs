@@ -8,6 +8,7 @@ use actix::Message;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::declared::longest_quarantine;
 use super::numbering::NewEvent;
 use super::{LedgerError, Network};
 use crate::config::Provider;
@@ -92,6 +93,15 @@ pub struct Loaded {
     /// All components of the page, if the provider's filter names components and the page is known
     /// to list all of them.
     pub components: Vec<Component>,
+}
+
+impl Loaded {
+    /// Returns until when the provider is not read because its document killed the process: no longer
+    /// than that many deaths ever mean, since the clock of whoever counted them may have been ahead.
+    #[must_use]
+    pub fn quarantine(&self, now: Time) -> Option<Time> {
+        self.quarantined_until.map(|until| until.min(now + longest_quarantine(self.deaths)))
+    }
 }
 
 /// Declares the configured providers. Others are kept but no longer watched.

@@ -86,7 +86,8 @@ impl Poller {
         loaded: Loaded,
     ) -> Self {
         let mut loaded = loaded;
-        start::set_by_our_clock(&mut loaded.checkpoint, loaded.polled_at, crate::clock::now());
+        let now = crate::clock::now();
+        start::set_by_our_clock(&mut loaded.checkpoint, loaded.polled_at, now);
         let planned = loaded.checkpoint.next_poll_at;
         let retry_until = loaded.checkpoint.retry_until;
         // Times written by an older version, under another configuration or by a wrong clock are
@@ -97,7 +98,7 @@ impl Poller {
             && retry_until.is_none()
             && checkpoint.failures == 0
             && checkpoint.binding.is_none();
-        let waits = [loaded.quarantined_until, loaded.checkpoint.retry_until];
+        let waits = [loaded.quarantine(now), loaded.checkpoint.retry_until];
         if !loaded.components.is_empty() && shared.filters.is_due(&provider) {
             shared.warn_unmatched(&provider, unmatched_in(&provider.filter, &loaded.components));
         }

@@ -59,6 +59,7 @@ impl Start {
 mod tests {
     use super::*;
     use crate::fetch::Failure;
+    use crate::ledger::Loaded;
 
     #[test]
     fn a_clock_that_was_ahead_makes_nobody_wait_longer() {
@@ -79,6 +80,25 @@ mod tests {
             assert_eq!(checkpoint.next_poll_at, Some(at(next)), "{polled:?}");
             assert_eq!(checkpoint.retry_until, Some(at(retry)), "{polled:?}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_sets_no_document_aside_for_longer() {
+        let at = |seconds| Time::UNIX_EPOCH + chrono::Duration::seconds(seconds);
+        for (deaths, until, waits) in [
+            // What two deaths mean to one of several nodes, and four to a node alone.
+            (2, 415, 415),
+            (4, 415, 415),
+            // The same by a clock that is 10 minutes ahead: as long as these deaths can mean.
+            (2, 1_015, 415),
+            (4, 1_015, 460),
+            (40, 400_000, 400 + 61_440),
+        ] {
+            let quarantined_until = Some(at(until));
+            let loaded = Loaded { deaths, quarantined_until, ..Loaded::default() };
+            assert_eq!(loaded.quarantine(at(400)), Some(at(waits)), "{deaths} until {until}");
+        }
+        assert_eq!(Loaded::default().quarantine(at(400)), None);
     }
 
     #[test]
