@@ -14,6 +14,11 @@ use url::Url;
 use super::{Failure, FailureKind};
 use crate::redact::redact;
 
+/// What is said of a certificate whose authority is not among those that are trusted.
+pub const UNKNOWN_AUTHORITY: &str = "certificate signed by an unknown authority";
+/// What is said of a certificate that does not have the name of the host that was asked.
+pub const OTHER_NAME: &str = "certificate for another name";
+
 /// Out of file descriptors, in this process or the system; out of memory.
 const OURS: [Errno; 3] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
 
@@ -241,11 +246,9 @@ fn of_tls(error: &rustls::Error) -> String {
                 "certificate not valid yet (check this machine's clock)".to_owned()
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "certificate for another name".to_owned()
+                OTHER_NAME.to_owned()
             }
-            CertificateError::UnknownIssuer => {
-                "certificate signed by an unknown authority".to_owned()
-            }
+            CertificateError::UnknownIssuer => UNKNOWN_AUTHORITY.to_owned(),
             CertificateError::Revoked => "certificate revoked".to_owned(),
             other => format!("invalid certificate: {}", clean(&format!("{other:?}"))),
         },

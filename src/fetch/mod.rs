@@ -30,6 +30,7 @@ use crate::document::Document;
 
 pub use address::is_local;
 pub use client::{BuildError, Client, ClientOptions};
+pub use failure::{OTHER_NAME, UNKNOWN_AUTHORITY};
 pub use hosts::{HostGate, HostPermit};
 pub use send::{Outgoing, Received, SendFailure, Sender};
 pub use tap::{Polled, Tap};

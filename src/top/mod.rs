@@ -15,6 +15,7 @@ mod facts;
 mod help;
 mod input;
 mod model;
+mod refusal;
 mod remote;
 mod run;
 mod tab;

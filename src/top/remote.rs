@@ -13,6 +13,7 @@ use tokio::sync::mpsc::Sender;
 use url::Url;
 
 use super::facts::{DETAILS, Details, EVENTS, Facts, GivenUp, Newest, Subject};
+use super::refusal::{refused, unanswered};
 use super::watch::{Ask, Report};
 use crate::clock;
 use crate::event::{IncidentKey, StatusEvent, Time};
@@ -328,7 +329,7 @@ impl Watch {
         };
         let sent = clock::now();
         let received = self.remote.http.send_bounded(outgoing, TIMEOUT, MAX_BODY).await;
-        let received = received.map_err(|error| Problem(error.failure.message))?;
+        let received = received.map_err(|error| Problem(unanswered(&error.failure, &url)))?;
         self.skew = skew(&received, sent).unwrap_or(self.skew);
         match received.status {
             304 if tag.is_some() => Ok(Answer::Same),
@@ -340,7 +341,7 @@ impl Watch {
                 })?;
                 Ok(Answer::New { tag, value })
             }
-            status => Err(Problem(refusal(status, token.is_some()))),
+            status => Err(Problem(refused(status, token.is_some()))),
         }
     }
 }
@@ -369,22 +370,6 @@ fn skew(received: &Received, sent: Time) -> Option<TimeDelta> {
     let date = DateTime::parse_from_rfc2822(field(received, "date")?).ok()?;
     let ahead = date.to_utc() - sent;
     Some(if ahead.abs() < SKEW { TimeDelta::zero() } else { ahead })
-}
-
-/// What a status means here.
-fn refusal(status: u16, with_token: bool) -> String {
-    match status {
-        401 | 403 if with_token => format!("the server refuses the token ({status})"),
-        401 | 403 => format!("the server needs a token ({status}): use --token-file"),
-        404 => "this is no statuswatch, or an older one (404)".to_owned(),
-        421 => "the server does not go by this name (421): see http.hosts in its configuration"
-            .to_owned(),
-        300..=399 => {
-            format!("the server leads elsewhere ({status}): write the address it leads to")
-        }
-        503 => "the server cannot read its ledger at present (503)".to_owned(),
-        _ => format!("the server answers with the status {status}"),
-    }
 }
 
 #[cfg(test)]
@@ -419,20 +404,5 @@ mod tests {
             let found = skew(&received(date), sent).map(|ahead| ahead.num_seconds());
             assert_eq!(found, seconds, "{date}");
         }
-    }
-
-    #[test]
-    fn a_refusal_says_what_to_do() {
-        let all = [(401, true), (401, false), (404, true), (421, true), (302, true), (500, false)];
-        let all: Vec<String> =
-            all.iter().map(|(status, with_token)| refusal(*status, *with_token)).collect();
-        insta::assert_snapshot!(all.join("\n"), @r"
-        the server refuses the token (401)
-        the server needs a token (401): use --token-file
-        this is no statuswatch, or an older one (404)
-        the server does not go by this name (421): see http.hosts in its configuration
-        the server leads elsewhere (302): write the address it leads to
-        the server answers with the status 500
-        ");
     }
 }

@@ -4,6 +4,7 @@ use statuswatch::event::{Impact, IncidentStatus};
 
 use super::proxy::Proxy;
 use super::*;
+use crate::fetch::tls::{acceptor, authority};
 use crate::support::terminal::Terminal;
 
 const TOKEN: &str = "0123456789abcdef-first";
@@ -74,6 +75,57 @@ async fn a_server_that_is_none_is_said_on_the_screen() {
     variable.shows(&["1/1 fresh", "live"]).await;
     variable.keys(":q\r");
     assert_eq!(variable.ended().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_screen_trusts_an_authority_of_ones_own_and_nobody_else() {
+    let (_acme, _server, bench) = acme("http: {listen: \"127.0.0.1:0\", token_file: token}").await;
+    std::fs::write(bench.path("token"), TOKEN).unwrap();
+    let served = Served::start(&bench).await;
+    first_poll(&bench).await;
+    let authority = authority();
+    let roots = bench.path("ca.pem");
+    std::fs::write(&roots, authority.pem()).unwrap();
+    let untold: &[(&str, &str)] = &[];
+    let trusted: &[(&str, &str)] = &[("SSL_CERT_FILE", roots.to_str().unwrap())];
+    let serve = async |name| {
+        let acceptor = acceptor(&authority, &[name], 2090, b"http/1.1");
+        Proxy::secure(served.address, acceptor).await
+    };
+    let program = env!("CARGO_BIN_EXE_statuswatch");
+    let look = |scheme: &str, proxy: &Proxy, more: &str, variables: &[(&str, &str)]| {
+        let port = proxy.address.port();
+        let command = format!("{program} top --url {scheme}://localhost:{port} {more}");
+        Terminal::start(&bench.path("."), &command, variables)
+    };
+    let (good, other) = (serve("localhost").await, serve("ops.example").await);
+    let strange = serve("localhost").await;
+
+    let mut screen = look("https", &good, "--token-file token", trusted);
+    screen.shows(&["1/1 fresh", "live"]).await;
+    good.cut();
+    screen.shows(&["cannot read: ", "stale since "]).await;
+    good.restore();
+    screen.shows(&["1/1 fresh", "live"]).await;
+    screen.keys("q");
+    assert_eq!(screen.ended().await, Some(0));
+
+    let unknown = "cannot read: unknown certificate authority: name its file in SSL_CERT_FILE";
+    let another = "cannot read: certificate for another name: write that name in --url";
+    let needed = "cannot read: the server needs a token (401): use --token-file";
+    for (scheme, proxy, more, variables, said) in [
+        ("https", &strange, "--token-file token", untold, unknown),
+        ("https", &other, "--token-file token", trusted, another),
+        ("https", &good, "", trusted, needed),
+        ("http", &good, "", trusted, "is it an https address?"),
+    ] {
+        look(scheme, proxy, more, variables).shows(&[said, "reading"]).await;
+    }
+    let plain = Proxy::start(served.address).await;
+    let screen = look("https", &plain, "", trusted);
+    screen.shows(&["cannot read: TLS handshake: ", "is it an http address?"]).await;
+    assert_eq!((strange.passed(), other.passed()), (0, 0), "the token went to a stranger");
+    assert!(good.passed() > 1);
 }
 
 #[tokio::test]
