@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::address::read_url;
 use super::channels;
 use super::diagnostic::{ConfigError, Diagnostic, Severity, visible};
-use super::document::{self, Scalar};
+use super::document::{self, Filled, Node, Scalar};
 use super::hidden::Hidden;
 use super::http;
 use super::interpolate::{Problem, interpolate};
@@ -120,16 +120,25 @@ fn config(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Option<Config> {
-    let mut root = match document::read(text) {
-        Ok(root) => root,
-        Err(flaws) => {
-            reader.hidden = Hidden::of_text(text);
-            for flaw in flaws {
-                reader.flaw(flaw);
-            }
-            return None;
+    let checked = document::read_with(text, |root| checked(reader, path, root, env));
+    checked.unwrap_or_else(|flaws| {
+        // What else was found in it may not be what the user wrote.
+        reader.diagnostics.clear();
+        reader.doubts.clear();
+        reader.hidden = Hidden::of_text(text);
+        for flaw in flaws {
+            reader.flaw(flaw);
         }
-    };
+        None
+    })
+}
+
+fn checked(
+    reader: &mut Reader<'_>,
+    path: &Path,
+    mut root: Node,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<Config> {
     reader.hidden = Hidden::of_document(&root);
     root.each_scalar(&mut |scalar, at| fill_in(reader, scalar, at, env));
     if root.is_null() {
@@ -167,7 +176,7 @@ fn config(
     let watched = providers.iter().map(AsRef::as_ref);
     Some(Config {
         path: path.to_owned(),
-        state_dir: directory(reader, &top, "state_dir", "state"),
+        state_dir: directory(reader, &top, "state_dir", keys::STATE_DIR),
         state: reader.value(&top, "state", "the address of a PostgreSQL database", state),
         node: reader.value(&top, "node", "a name", node),
         supervision: sub(reader, "supervision", keys::SUPERVISION)
@@ -197,8 +206,11 @@ fn fill_in(
     at: document::Place,
     env: &dyn Fn(&str) -> Option<String>,
 ) {
+    if !scalar.written.contains('$') {
+        return;
+    }
     match interpolate(&scalar.written, env) {
-        Ok(text) => scalar.text = Some(text),
+        Ok(text) => scalar.filled = Filled::With(text),
         Err(problem) => {
             let is_hidden = reader.hidden.contains(at);
             let hint = match &problem {
@@ -219,7 +231,7 @@ fn fill_in(
                 _ => problem.to_string(),
             };
             reader.error(at, Some(&scalar.written), DiagnosticBuilder::new(message).help(hint));
-            scalar.text = None;
+            scalar.filled = Filled::Failed;
         }
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Two parsers look at it. The first (saphyr) gives places, and refuses what could blow up the
 //! second: deep nesting, anchors and aliases. The second (`serde_yaml`) has the last word on what
-//! is YAML, and writes entries.
+//! is YAML, and writes entries. Of a large file, it has it while the tree is already being checked.
+
+use std::panic::resume_unwind;
+use std::thread;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use serde::Serialize;
@@ -11,6 +14,9 @@ use super::interpolate::escape;
 
 /// Deeper documents are refused: nothing in the format needs more than six levels.
 const MAX_DEPTH: usize = 64;
+
+/// From this many bytes on, the second parser runs on a thread of its own: some 500 providers.
+const LARGE: usize = 64 << 10;
 
 /// A place in the text, both from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -46,9 +52,20 @@ pub(super) enum Value {
 pub(super) struct Scalar {
     /// As it stands in the file, without quotes.
     pub(super) written: String,
-    /// With its variables filled in; `None` where that failed and was reported.
-    pub(super) text: Option<String>,
+    /// What its variables make of it.
+    pub(super) filled: Filled,
     plain: bool,
+}
+
+/// What the variables in a scalar make of it.
+#[derive(Debug, Clone)]
+pub(super) enum Filled {
+    /// There are none: most scalars are not kept twice.
+    AsWritten,
+    /// This text.
+    With(String),
+    /// Nothing: that failed and was reported.
+    Failed,
 }
 
 /// A key and where it stands.
@@ -68,6 +85,15 @@ pub(super) struct SyntaxError {
 }
 
 impl Scalar {
+    /// Its text, with its variables filled in; `None` where that failed and was reported.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.filled {
+            Filled::AsWritten => Some(&self.written),
+            Filled::With(text) => Some(text),
+            Filled::Failed => None,
+        }
+    }
+
     /// Whether it is YAML's nothing.
     pub(super) fn is_null(&self) -> bool {
         self.plain && matches!(self.written.as_str(), "" | "~" | "null" | "Null" | "NULL")
@@ -102,6 +128,34 @@ impl Node {
 
 /// Reads `text` as one YAML document.
 pub(super) fn read(text: &str) -> Result<Node, Vec<SyntaxError>> {
+    read_with(text, |root| root)
+}
+
+/// Reads `text` as one YAML document and makes something of it. What was made is dropped if it
+/// turns out that `text` is no YAML.
+pub(super) fn read_with<T>(
+    text: &str,
+    make: impl FnOnce(Node) -> T,
+) -> Result<T, Vec<SyntaxError>> {
+    let root = tree(text)?;
+    let judged = |flaw: Option<SyntaxError>| match flaw {
+        Some(flaw) => Err(vec![with_advice(flaw, text)]),
+        None => Ok(()),
+    };
+    thread::scope(|scope| {
+        let beside = || thread::Builder::new().spawn_scoped(scope, move || syntax_error(text)).ok();
+        // Without a thread it takes longer.
+        let Some(second) = (text.len() >= LARGE).then(beside).flatten() else {
+            return judged(syntax_error(text)).map(|()| make(root));
+        };
+        let made = make(root);
+        let flaw = second.join().unwrap_or_else(|panic| resume_unwind(panic));
+        judged(flaw).map(|()| made)
+    })
+}
+
+/// Reads `text` with the first parser.
+fn tree(text: &str) -> Result<Node, Vec<SyntaxError>> {
     let mut builder = Builder::default();
     let outcome = builder.build(text);
     let mut flaws = builder.flaws;
@@ -123,10 +177,7 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<SyntaxError>> {
     if !flaws.is_empty() {
         return Err(flaws);
     }
-    if let Some(flaw) = syntax_error(text) {
-        return Err(vec![with_advice(flaw, text)]);
-    }
-    let nothing = Scalar { written: String::new(), text: Some(String::new()), plain: true };
+    let nothing = Scalar { written: String::new(), filled: Filled::AsWritten, plain: true };
     let start = Place { line: 1, column: 1 };
     Ok(builder.root.unwrap_or(Node { at: start, end: start, value: Value::Scalar(nothing) }))
 }
@@ -229,15 +280,15 @@ impl Builder {
                 }
                 Event::Alias(_) => {
                     self.refuse(at, "aliases (*name) are not supported", "write the value out");
-                    let nothing = Scalar { written: String::new(), text: None, plain: false };
+                    let nothing =
+                        Scalar { written: String::new(), filled: Filled::Failed, plain: false };
                     self.add(Node { at, end, value: Value::Scalar(nothing) });
                 }
                 Event::Scalar(value, style, anchor, tag) => {
                     self.refuse_extras(at, anchor, tag.is_some());
-                    let written = value.into_owned();
                     let scalar = Scalar {
-                        text: Some(written.clone()),
-                        written,
+                        written: value.into_owned(),
+                        filled: Filled::AsWritten,
                         plain: style == ScalarStyle::Plain,
                     };
                     self.add(Node { at, end, value: Value::Scalar(scalar) });

@@ -3,6 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+/// Where the ledger is if `state_dir` is not written.
+pub(super) const STATE_DIR: &str = "state";
+
 pub(super) const TOP: &[&str] = &[
     "state_dir",
     "state",

@@ -116,9 +116,9 @@ impl Seen {
 /// The id under which an item names a provider of its own, wherever in the file it stands.
 fn named_slug(item: &Node) -> Option<&str> {
     match &item.value {
-        Value::Scalar(scalar) => scalar.text.as_deref(),
+        Value::Scalar(scalar) => scalar.text(),
         Value::Map(pairs) => match pairs.iter().find(|(key, _)| key.name == "id") {
-            Some((_, Node { value: Value::Scalar(id), .. })) => id.text.as_deref(),
+            Some((_, Node { value: Value::Scalar(id), .. })) => id.text(),
             Some(_) => None,
             None => pairs.first().map(|(key, _)| key.name.as_str()),
         },

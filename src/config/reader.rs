@@ -252,11 +252,11 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        match read(scalar.text.as_deref()?) {
+        match read(scalar.text()?) {
             Ok(value) => Some(value),
             Err(complaint) => {
                 // What came out of the environment may be a secret: it is not repeated.
-                let filled_in = scalar.text.as_deref() != Some(scalar.written.as_str());
+                let filled_in = scalar.text() != Some(scalar.written.as_str());
                 let complaint = if filled_in {
                     DiagnosticBuilder::new(format!(
                         "\"{key}\" is not {expected} after variable substitution"

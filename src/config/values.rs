@@ -129,7 +129,9 @@ impl Reader<'_> {
         key: &str,
         words: &[(&str, T)],
     ) -> Option<T> {
-        self.value(section, key, &choice(words), |text| pick(key, text, words))
+        // What it should be takes time to say, and most sections do not have the key.
+        let node = section.get(key)?;
+        self.scalar(node, key, &choice(words), |text| pick(key, text, words))
     }
 
     /// A list of texts.

@@ -293,6 +293,21 @@ fn ten_thousand_providers_load_at_once() {
     assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
 }
 
+/// Only the second parser refuses this one; of a long file, it does so while the rest is checked.
+#[test]
+fn what_is_no_yaml_has_no_other_mistake_however_long_it_is() {
+    for count in [1, 5_000] {
+        let mut text = "unknown: 1\nproviders:\n".to_owned();
+        for number in 0..count {
+            writeln!(text, "  - {{id: p{number}, url: 'https://p{number}.example/'}}").unwrap();
+        }
+        text.push_str("# \u{1}\n");
+        let found = mistakes(&text);
+        assert_eq!(found.len(), 1, "{count}: {found:?}");
+        assert!(found[0].message.starts_with("not valid YAML: control characters"), "{found:?}");
+    }
+}
+
 #[test]
 fn files_that_cannot_be_read_are_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -233,7 +233,7 @@ pub(super) fn kind_of(node: &Node) -> Option<&str> {
         return None;
     };
     match &pairs.iter().find(|(key, _)| key.name == "kind")?.1.value {
-        NodeValue::Scalar(scalar) => scalar.text.as_deref(),
+        NodeValue::Scalar(scalar) => scalar.text(),
         NodeValue::List(_) | NodeValue::Map(_) => None,
     }
 }

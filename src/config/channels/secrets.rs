@@ -66,7 +66,7 @@ fn written(reader: &mut Reader<'_>, node: &Node, key: &str) -> Option<String> {
         return None;
     };
     let is_variable = has_variable(scalar);
-    let text = if scalar.is_null() { "" } else { scalar.text.as_deref()? };
+    let text = if scalar.is_null() { "" } else { scalar.text()? };
     match checked(text) {
         Ok(secret) => {
             if !is_variable {
