@@ -173,7 +173,7 @@ fn streams(server: &mut Server, listen: SocketAddr, child: &Child, row: &dyn Fn(
     drop(clients);
 }
 
-/// Times the first frame of `top`, and what it costs at rest.
+/// Times the first frame of `top` that shows the ledger, and what it costs at rest.
 fn top(dir: &Path, config: &Path, pem: &Path, row: &dyn Fn(&str, String)) {
     let inner = command(config, pem);
     let words: Vec<_> = std::iter::once(inner.get_program())
@@ -196,7 +196,9 @@ fn top(dir: &Path, config: &Path, pem: &Path, row: &dyn Fn(&str, String)) {
             .unwrap();
         let mut output = child.stdout.take().unwrap();
         let (mut seen, mut buffer) = (Vec::new(), vec![0; 65_536]);
-        while !String::from_utf8_lossy(&seen).contains("fresh") {
+        // As much of the count as a frame that replaces an empty one writes in one piece.
+        let counted = format!("/{PROVIDERS}");
+        while !String::from_utf8_lossy(&seen).contains(&counted) {
             let read = output.read(&mut buffer).unwrap();
             assert!(read > 0, "{}", String::from_utf8_lossy(&seen));
             seen.extend_from_slice(&buffer[..read]);
@@ -213,8 +215,10 @@ fn top(dir: &Path, config: &Path, pem: &Path, row: &dyn Fn(&str, String)) {
         child.wait().unwrap();
         reader.join().unwrap();
     }
-    row("`top`: first frame", format!("{:.0} ms", median(&mut firsts)));
-    row("`top`: worst first frame", format!("{:.0} ms", percentile(&mut firsts, 1.0)));
+    row(
+        "`top`: first frame with the providers / worst of five",
+        format!("{:.0} / {:.0} ms", median(&mut firsts), percentile(&mut firsts, 1.0)),
+    );
     row("`top` at rest, of one core", format!("{rest:.1} %"));
 }
 

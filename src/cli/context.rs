@@ -53,6 +53,14 @@ pub fn state_dir(common: &Common) -> Result<PathBuf, Exit> {
     }
 }
 
+/// Returns the state directory that [`state_dir`] will most likely return, in much less time;
+/// `None` if that cannot be said.
+#[must_use]
+pub fn likely_state_dir(common: &Common) -> Option<PathBuf> {
+    // What the command line names needs no guess.
+    if common.state.is_some() { None } else { config::likely_state_dir(&common.config) }
+}
+
 /// Returns the ledger that a command changes: the state directory, and the database of which it is the
 /// replica if several nodes share the ledger.
 ///

@@ -9,7 +9,7 @@ use super::args::{Common, TopArgs};
 use super::exit::Exit;
 use super::{context, output};
 use crate::fetch::{Client, ClientOptions};
-use crate::top::{self, Remote, Source, Token};
+use crate::top::{self, Reading, Remote, Source, Token};
 
 /// The variable that may hold the token of the server.
 const TOKEN: &str = "STATUSWATCH_TOKEN";
@@ -21,25 +21,49 @@ const MAX_TOKEN: u64 = 4096;
 /// # Errors
 /// The ledger cannot be read, or the terminal fails.
 pub fn run(common: &Common, args: &TopArgs) -> anyhow::Result<Exit> {
-    let source = match source(common, args) {
-        Ok(source) => source,
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    let has_screen = stdin().is_terminal() && stdout().is_terminal() && !is_dumb;
+    let named = match &args.url {
+        Some(url) => server(url, args).map(Named::Server),
+        None => state_dir(common, has_screen).map(Named::StateDir),
+    };
+    let named = match named {
+        Ok(named) => named,
         Err(exit) => return Ok(exit),
     };
-    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    if !stdin().is_terminal() || !stdout().is_terminal() || is_dumb {
+    if !has_screen {
         output::note(
             "statuswatch: top needs a terminal; use `statuswatch status`, which prints the same as text or JSON",
         );
         return Ok(Exit::Failed);
     }
+    let source = match named {
+        Named::Server(server) => Source::Server(server),
+        Named::StateDir((_, Some(reading))) => Source::StateDir(reading),
+        Named::StateDir((dir, None)) => Source::StateDir(Reading::begin(dir)?),
+    };
     top::run(source, output::color())?;
     Ok(Exit::Done)
 }
 
-fn source(common: &Common, args: &TopArgs) -> Result<Source, Exit> {
-    let Some(url) = &args.url else {
-        return context::state_dir(common).map(Source::StateDir);
-    };
+/// What the command line and the configuration name.
+enum Named {
+    Server(Remote),
+    StateDir((PathBuf, Option<Reading>)),
+}
+
+/// Returns the state directory. Its ledger is being read already where a glance at the
+/// configuration was enough to find it: a long one takes longer to check than the ledger to read.
+fn state_dir(common: &Common, is_shown: bool) -> Result<(PathBuf, Option<Reading>), Exit> {
+    let likely = context::likely_state_dir(common).filter(|_| is_shown);
+    // Whatever is wrong with the likely one is none of the user's business.
+    let reading = likely.as_ref().and_then(|dir| Reading::begin(dir.clone()).ok());
+    let dir = context::state_dir(common)?;
+    let reading = reading.filter(|_| likely.as_ref() == Some(&dir));
+    Ok((dir, reading))
+}
+
+fn server(url: &str, args: &TopArgs) -> Result<Remote, Exit> {
     let refuse = |why: String| {
         output::note(&format!("statuswatch: {why}"));
         Exit::Usage
@@ -55,7 +79,7 @@ fn source(common: &Common, args: &TopArgs) -> Result<Source, Exit> {
         output::note(&format!("statuswatch: {error}"));
         Exit::Failed
     })?;
-    Ok(Source::Server(Remote { base, http, token }))
+    Ok(Remote { base, http, token })
 }
 
 /// Reads the token: the file each time, since it may be replaced.

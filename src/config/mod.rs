@@ -7,6 +7,7 @@ mod check;
 mod diagnostic;
 mod document;
 mod edit;
+mod glance;
 mod hidden;
 mod http;
 mod id;
@@ -35,6 +36,7 @@ pub use check::{Loaded, MAX_FILE, is_node_name, load, parse, parse_with};
 pub use diagnostic::{ConfigError, Diagnostic, Severity, count};
 pub use document::{EntryError, NewEntry, entry_yaml};
 pub use edit::{EditError, add_provider};
+pub use glance::likely_state_dir;
 pub use http::{HookToken, Http, ProviderMetrics, PublicSurface};
 pub use id::is_id;
 pub use model::{

@@ -29,5 +29,5 @@ pub use facts::Facts;
 pub use input::Action;
 pub use model::{Effect, Model};
 pub use remote::{Remote, Token};
-pub use run::{Source, TopError, run};
+pub use run::{Reading, Source, TopError, run};
 pub use tab::Tab;

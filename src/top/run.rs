@@ -14,8 +14,8 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, enable_raw_mode};
 use ratatui::layout::{Position, Rect};
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{Receiver, channel};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::draw::draw;
 use super::facts::Subject;
@@ -50,33 +50,54 @@ pub enum TopError {
 
 /// What is shown.
 pub enum Source {
-    /// The ledger in this state directory.
-    StateDir(PathBuf),
+    /// The ledger in a state directory.
+    StateDir(Reading),
     /// What a server says.
     Server(Remote),
+}
+
+/// The thread that reads a ledger or asks a server.
+pub struct Reading {
+    ask: mpsc::Sender<Ask>,
+    reports: Receiver<Report>,
+}
+
+impl Reading {
+    /// Begins to read the ledger in a state directory, before there is a screen: a wrong directory is
+    /// reported on a normal one, and the first frame need not wait.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn begin(dir: PathBuf) -> Result<Self, TopError> {
+        let reader = Reader::open(&dir)?;
+        Self::spawn(move |asked, report| watch(reader, dir, &asked, &report))
+    }
+
+    fn ask(server: Remote) -> Result<Self, TopError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Self::spawn(move |asked, report| runtime.block_on(remote::watch(server, asked, report)))
+    }
+
+    fn spawn(
+        work: impl FnOnce(mpsc::Receiver<Ask>, Sender<Report>) + Send + 'static,
+    ) -> Result<Self, TopError> {
+        let (ask, asked) = mpsc::channel();
+        let (report, reports) = channel(WAITING);
+        thread::Builder::new().name("top-ledger".to_owned()).spawn(move || work(asked, report))?;
+        Ok(Self { ask, reports })
+    }
 }
 
 /// Shows the ledger until the user quits, or a signal ends it.
 ///
 /// # Errors
-/// The ledger in a state directory cannot be read at the start, or the terminal fails. The terminal is
-/// restored before. A server may be away at any time.
+/// The terminal fails. It is restored before. The ledger or a server may be away at any time.
 pub fn run(source: Source, color: bool) -> Result<(), TopError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (ask, asked) = mpsc::channel();
-    let (report, reports) = channel(WAITING);
-    let reading = thread::Builder::new().name("top-ledger".to_owned());
-    match source {
-        Source::StateDir(dir) => {
-            // Before the terminal changes: a wrong directory is reported on a normal screen.
-            let reader = Reader::open(&dir)?;
-            reading.spawn(move || watch(reader, dir, &asked, &report))?;
-        }
-        Source::Server(server) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            reading.spawn(move || runtime.block_on(remote::watch(server, asked, report)))?;
-        }
-    }
+    let Reading { ask, reports } = match source {
+        Source::StateDir(reading) => reading,
+        Source::Server(server) => Reading::ask(server)?,
+    };
     let terminal = ratatui::try_init()?;
     // After raw mode began: what was typed before belongs to the shell's line discipline.
     let keys = keys()?;
@@ -141,6 +162,14 @@ impl Screen {
         let mut hangup = signal(SignalKind::hangup())?;
         let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
         let mut resume = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+        // The first frame waits for what is about to be read, if that does not take long: an empty one
+        // would put it off.
+        if let Ok(Some(report)) = timeout(FRAME, reports.recv()).await {
+            self.take(report);
+        }
+        while let Ok(report) = reports.try_recv() {
+            self.take(report);
+        }
         let (mut next_frame, mut next_tick) = (Instant::now(), Instant::now() + TICK);
         let mut is_dirty = true;
         loop {
