@@ -5,7 +5,8 @@
 //! When the ledger or the CPU cannot keep up, as on the first poll of thousands of pages, polls
 //! wait before they send requests instead of filling memory with responses. A large document takes
 //! several permits. A silent host holds no permit for long: after half a second without a response
-//! the permit is released.
+//! the permit is released, unless so many hosts are silent that their answers, once they come, would
+//! fill memory as well.
 //!
 //! Whoever waits here makes no progress of its own, and is no stall for that: see [`Watch`].
 
@@ -25,6 +26,10 @@ const MAX_POLLS: usize = 512;
 /// Document bytes covered by one permit; all permits together cover 32 MiB.
 const PERMIT_BYTES: usize = 64 * 1024;
 
+/// Polls of silent hosts, without a permit. Each may still be answered, and then waits for a parser
+/// with its document. On a busy machine, any host is late.
+const MAX_SILENT: usize = 2048;
+
 /// Polls between the start of parsing and the ledger's answer.
 const MAX_PARSED: usize = 64;
 
@@ -32,7 +37,7 @@ const MAX_PARSED: usize = 64;
 const SILENCE: Duration = Duration::from_millis(500);
 
 /// The limits, shared by all pollers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Admission {
     semaphores: Mutex<Semaphores>,
     granted: AtomicU64,
@@ -42,6 +47,7 @@ pub struct Admission {
 #[derive(Debug, Clone)]
 struct Semaphores {
     polls: Arc<Semaphore>,
+    silent: Arc<Semaphore>,
     parses: Arc<Semaphore>,
 }
 
@@ -61,6 +67,10 @@ pub struct Watch {
 pub struct Permit {
     /// `None` once a host has been silent for too long.
     held: Option<OwnedSemaphorePermit>,
+    /// Held in its place from then on.
+    silent: Option<OwnedSemaphorePermit>,
+    /// Where to get that.
+    silences: Option<Arc<Semaphore>>,
     watch: Option<Box<Watch>>,
 }
 
@@ -68,7 +78,7 @@ pub struct Permit {
 #[derive(Debug)]
 pub struct ParsePermit {
     #[expect(dead_code, reason = "held, not used")]
-    parse: Option<OwnedSemaphorePermit>,
+    parse: OwnedSemaphorePermit,
     permit: Permit,
 }
 
@@ -76,17 +86,8 @@ impl Default for Semaphores {
     fn default() -> Self {
         Self {
             polls: Arc::new(Semaphore::new(MAX_POLLS)),
+            silent: Arc::new(Semaphore::new(MAX_SILENT)),
             parses: Arc::new(Semaphore::new(MAX_PARSED)),
-        }
-    }
-}
-
-impl Default for Admission {
-    fn default() -> Self {
-        Self {
-            semaphores: Mutex::default(),
-            granted: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
         }
     }
 }
@@ -96,7 +97,8 @@ impl Admission {
     pub async fn acquire(&self, watch: Option<Watch>) -> Permit {
         let watch = watch.map(Box::new);
         let held = self.turn(|of| &of.polls, watch.as_deref()).await;
-        Permit { held, watch }
+        let silences = Some(self.current().silent);
+        Permit { held: Some(held), silent: None, silences, watch }
     }
 
     /// Waits for a permit, while the supervisor expects nothing of the poller.
@@ -104,7 +106,7 @@ impl Admission {
         &self,
         semaphore: impl Fn(&Semaphores) -> &Arc<Semaphore>,
         watch: Option<&Watch>,
-    ) -> Option<OwnedSemaphorePermit> {
+    ) -> OwnedSemaphorePermit {
         if let Some(watch) = watch {
             watch.progress.queue();
         }
@@ -121,7 +123,7 @@ impl Admission {
         if let Some(watch) = watch {
             watch.progress.expect(&watch.anchor, Instant::now() + watch.patience);
         }
-        Some(permit)
+        permit
     }
 
     fn current(&self) -> Semaphores {
@@ -134,6 +136,7 @@ impl Admission {
         let mut semaphores = self.semaphores.lock().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::take(&mut *semaphores);
         old.polls.close();
+        old.silent.close();
         old.parses.close();
     }
 
@@ -153,7 +156,7 @@ impl Admission {
         if let Some(more) =
             u32::try_from(pieces).ok().and_then(|count| polls.try_acquire_many_owned(count).ok())
         {
-            permit.join(Permit { held: Some(more), watch: None });
+            permit.join(Permit { held: Some(more), ..Permit::default() });
         }
     }
 
@@ -183,6 +186,7 @@ impl Drop for Waiting<'_> {
 impl Permit {
     /// Adds the other's permits to this one.
     pub fn join(&mut self, other: Self) {
+        self.silent = self.silent.take().or(other.silent);
         match (&mut self.held, other.held) {
             (Some(held), Some(more)) if Arc::ptr_eq(held.semaphore(), more.semaphore()) => {
                 held.merge(more);
@@ -191,14 +195,18 @@ impl Permit {
         }
     }
 
-    /// Waits for a host's answer; releases the permit if the host stays silent.
+    /// Waits for a host's answer; releases the permit if the host stays silent and not too many are.
     pub async fn while_waiting<T>(&mut self, answer: impl Future<Output = T>) -> T {
         let mut answer = std::pin::pin!(answer);
         if self.held.is_some() {
             if let Ok(answer) = timeout(SILENCE, &mut answer).await {
                 return answer;
             }
-            self.held = None;
+            let silences = self.silences.clone();
+            self.silent = silences.and_then(|silences| silences.try_acquire_owned().ok());
+            if self.silent.is_some() {
+                self.held = None;
+            }
         }
         answer.await
     }
@@ -237,6 +245,34 @@ mod tests {
         assert_eq!(admission.current().parses.available_permits(), MAX_PARSED);
         assert_eq!(permit.while_waiting(std::future::ready(7)).await, 7);
         assert!(permit.held.is_some(), "an answer in time keeps the permit");
+        silent.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    #[tokio::test]
+    async fn only_so_many_silent_hosts_give_up_their_permit() {
+        let admission = Arc::new(Admission::default());
+        let silent: Vec<_> = (0..MAX_SILENT + MAX_POLLS)
+            .map(|_| {
+                let admission = Arc::clone(&admission);
+                tokio::spawn(async move {
+                    let mut permit = admission.acquire(None).await;
+                    permit.while_waiting(std::future::pending::<()>()).await;
+                })
+            })
+            .collect();
+        // Each half second makes room for as many as there are permits, until nothing is left.
+        let polls = admission.current().polls;
+        let all = async {
+            while admission.turns().0 < (MAX_SILENT + MAX_POLLS) as u64 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(SILENCE * 60, all).await.expect("each gets its turn");
+        let next = timeout(SILENCE * 4, admission.acquire(None)).await;
+        assert!(next.is_err(), "the last of them keep their permit");
+        assert_eq!(polls.available_permits(), 0);
+        silent.last().unwrap().abort();
+        timeout(SILENCE * 40, admission.acquire(None)).await.expect("given back by the aborted");
         silent.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
