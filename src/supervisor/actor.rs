@@ -174,7 +174,7 @@ impl Supervisor {
         if self.turn_watch.look(granted, waiting, now) {
             tracing::error!(
                 polls = waiting,
-                "no poll got its turn for 5 minutes; the ledger or the parsers do not get on"
+                "no poll got its turn for 5 minutes: the ledger or the parsers make no progress"
             );
         }
         if self.options.shared.parse_pool.exhausted() {

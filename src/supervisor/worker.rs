@@ -14,8 +14,8 @@ const STUCK: Duration = Duration::from_secs(20);
 /// A thread that runs pollers.
 pub(super) struct Worker {
     pub(super) arbiter: Arbiter,
-    /// Counts what the thread has done: steps of its pollers, and answers to the question of each
-    /// tick. The answers alone would not do: while tens of thousands of pollers are due at once,
+    /// Counts what the thread has done: steps of its pollers, and answers to the ping of each tick.
+    /// The answers alone would not do: while tens of thousands of pollers are due at once,
     /// each waits behind all of them.
     pub(super) steps: Arc<AtomicU64>,
     seen: Seen,
