@@ -100,9 +100,11 @@ impl ParsePool {
         let inner = Arc::clone(&self.inner);
         // The semaphore is never closed; if it were, the only effect would be more parallelism.
         let permit = self.inner.permits.acquire().await.ok();
-        let mark = inner.mark(provider);
         self.inner.read.fetch_add(1, Ordering::Relaxed);
+        let provider = provider.to_owned();
         let task = tokio::task::spawn_blocking(move || {
+            // Not on the thread of the pollers: a disk that stands still would stop all of them.
+            let mark = inner.mark(&provider);
             let result = catch_unwind(AssertUnwindSafe(read)).map_err(|panic| panic_text(&*panic));
             inner.unmark(mark);
             result

@@ -145,7 +145,7 @@ impl Supervisor {
         let lost: Vec<_> = self
             .workers
             .iter_mut()
-            .filter_map(|worker| worker.look_after(now, stood_still))
+            .filter_map(|worker| worker.look_after(now, stood_still, limit))
             .collect();
         if !lost.is_empty() {
             self.options.shared.admission.renew();
