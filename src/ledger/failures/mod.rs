@@ -207,7 +207,6 @@ impl Failures {
     /// Records a successful poll. Returns the lines to log immediately.
     pub(super) fn read(&mut self, subject: Subject<'_>, now: Instant) -> Vec<Line> {
         self.answered(subject, now);
-        let others = self.others(subject.provider);
         let Some(entry) = self.entries.get_mut(subject.provider) else {
             return Vec::new();
         };
@@ -215,10 +214,14 @@ impl Failures {
         let provider = || subject.provider.to_owned();
         match entry.failing.take() {
             Some(Failing { shown: Shown::Alone, .. }) => vec![Line::Back { provider: provider() }],
-            Some(Failing { shown: Shown::Pending, reason, .. }) if !self.offline => vec![
-                Line::Failing { provider: provider(), reason: reason + &others },
-                Line::Back { provider: provider() },
-            ],
+            Some(Failing { shown: Shown::Pending, reason, .. }) if !self.offline => {
+                // Looks at all providers: not at each poll.
+                let reason = reason + &self.others(subject.provider);
+                vec![
+                    Line::Failing { provider: provider(), reason },
+                    Line::Back { provider: provider() },
+                ]
+            }
             Some(Failing { shown: Shown::Within(group), .. }) => {
                 if let Some(outage) = self.outages.get_mut(&group) {
                     outage.first_back.get_or_insert(now);
